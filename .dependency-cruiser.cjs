@@ -1,0 +1,78 @@
+/** Which folder of src/ may import which. The first rows are the innermost rings. */
+const may = {
+  model: [],
+  scheduling: ['model'],
+  admission: ['model'],
+  usecases: ['model', 'scheduling', 'admission'],
+  platform: ['model', 'usecases'],
+  config: ['model', 'scheduling', 'backends'],
+  kube: ['model', 'usecases', 'platform'],
+  backends: ['model', 'usecases', 'platform'],
+  certs: ['model', 'usecases', 'platform'],
+  http: ['model', 'scheduling', 'admission', 'usecases', 'platform'],
+  commands: [
+    'model',
+    'scheduling',
+    'admission',
+    'usecases',
+    'platform',
+    'config',
+    'kube',
+    'backends',
+    'certs',
+    'http',
+  ],
+};
+const pure = ['model', 'scheduling', 'admission', 'usecases'];
+
+const rings = Object.entries(may).map(([folder, allowed]) => ({
+  name: `imports-of-${folder}`,
+  comment: `src/${folder} may import only: ${[folder, ...allowed].join(', ')}`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: `^src/(${[folder, ...allowed].join('|')})/` },
+}));
+
+module.exports = {
+  forbidden: [
+    ...rings,
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'pure-inside',
+      comment: 'Decisions touch neither Node.js nor packages: facts in, verdict out.',
+      severity: 'error',
+      from: { path: `^src/(${pure.join('|')})/` },
+      to: { pathNot: '^src/' },
+    },
+    {
+      name: 'backends-are-strangers',
+      comment: 'A backend knows the contract, never another backend; the registry knows all.',
+      severity: 'error',
+      from: { path: '^src/backends/(?!index)' },
+      to: { path: '^src/backends/' },
+    },
+    {
+      name: 'one-place-runs-commands',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/platform/' },
+      to: { path: '^(node:)?child_process$' },
+    },
+    {
+      name: 'no-tests-in-the-product',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^test/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node'] },
+  },
+};

@@ -1,0 +1,2 @@
+/** Picks a command by its name. */
+export const name = 'berth';
