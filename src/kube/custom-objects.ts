@@ -1,0 +1,96 @@
+import type { ErasePolicy, FsType, VolumeMode, VolumePhase } from '../model/volume.ts';
+import type { ObjectMeta } from './objects.ts';
+
+/** The custom objects as they stand in JSON; manifests/base/crds holds their schemas. */
+
+export interface LoopSource {
+  directory: string;
+  /** A quantity: all that volumes may occupy together. */
+  size: string;
+  allocation?: 'preallocated' | 'sparse';
+}
+
+export interface StoragePoolObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta & { name: string };
+  spec: {
+    /** Labels that a node must have; all nodes where it is empty. */
+    nodeSelector?: Record<string, string>;
+    backend: string;
+    loop?: LoopSource;
+  };
+  status?: {
+    nodes?: number;
+    total?: number;
+    free?: number;
+    volumes?: number;
+    conditions?: Condition[];
+  };
+}
+
+export interface Condition {
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  reason: string;
+  message: string;
+  lastTransitionTime: string;
+  observedGeneration?: number;
+}
+
+export interface PoolStatusOnNode {
+  name: string;
+  backend: string;
+  healthy: boolean;
+  /** Why the pool is not healthy. */
+  message?: string;
+  total: number;
+  free: number;
+  largest: number;
+  volumes: number;
+}
+
+export interface Orphan {
+  pool: string;
+  name: string;
+  bytes: number;
+  reason: string;
+  since: string;
+}
+
+export interface StorageNodeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta & { name: string };
+  status?: {
+    machineID?: string;
+    agentVersion?: string;
+    generation?: number;
+    pools?: PoolStatusOnNode[];
+    orphans?: Orphan[];
+  };
+}
+
+export interface LocalVolumeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta & { name: string };
+  spec: {
+    node: string;
+    pool: string;
+    bytes: number;
+    volumeMode: VolumeMode;
+    fsType: FsType;
+    mkfsOptions?: string;
+    claimRef: { namespace: string; name: string; uid: string };
+    erase: ErasePolicy;
+  };
+  status?: {
+    phase?: VolumePhase;
+    path?: string;
+    allocatedBytes?: number;
+    /** The first report of the node in which this volume is counted. */
+    generation?: number;
+    message?: string;
+  };
+}

@@ -1,0 +1,56 @@
+/** The names other people see. They are a contract: see docs/design.md. */
+
+export const apiGroup = 'berth.dev';
+export const apiVersion = 'berth.dev/v1alpha1';
+
+/** `StorageClass.provisioner`, and the value of `pv.kubernetes.io/provisioned-by`. */
+export const provisioner = 'local.berth.dev';
+export const provisionedByAnnotation = 'pv.kubernetes.io/provisioned-by';
+export const selectedNodeAnnotation = 'volume.kubernetes.io/selected-node';
+
+export const schedulerName = 'berth-scheduler';
+/** Routes a pod to the extender where the cluster's own kube-scheduler is wired to it. */
+export const routingResource = 'berth.dev/volume';
+
+/** Held until the agent has erased and removed what is on disk. */
+export const agentFinalizer = 'berth.dev/agent';
+/**
+ * Held until control has seen live that nobody can use the data any more. The agent destroys
+ * nothing while this one stands.
+ */
+export const controlFinalizer = 'berth.dev/control';
+
+/** On LocalVolumes and node Leases: the node, or its hash (see `labelValue`). */
+export const nodeLabel = 'berth.dev/node';
+/** On a waiting pod: changed to make an old scheduler look at the pod again. */
+export const wakeAnnotation = 'berth.dev/wake';
+
+const capacityPrefix = 'capacity.berth.dev/';
+const poolPrefix = 'pool.berth.dev/';
+
+export function capacityAnnotation(pool: string): string {
+  return capacityPrefix + pool;
+}
+
+export function poolLabel(pool: string): string {
+  return poolPrefix + pool;
+}
+
+/** The pool that a capacity annotation speaks of, or nothing for other annotations. */
+export function poolOfCapacityAnnotation(key: string): string | undefined {
+  return key.startsWith(capacityPrefix) ? key.slice(capacityPrefix.length) : undefined;
+}
+
+/** The pool that a pool label speaks of, or nothing for other labels. */
+export function poolOfLabel(key: string): string | undefined {
+  return key.startsWith(poolPrefix) ? key.slice(poolPrefix.length) : undefined;
+}
+
+/** LocalVolume and PersistentVolume of a claim share this name, so a second one cannot exist. */
+export function volumeName(claimUid: string): string {
+  return `pvc-${claimUid}`;
+}
+
+/** A pool name is a DNS label of at most 40 characters, so every key built from it is legal. */
+export const maxPoolNameLength = 40;
+export const poolNamePattern = /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/;

@@ -1,0 +1,67 @@
+import type { Bytes } from './bytes.ts';
+
+export const volumeModes = ['Filesystem', 'Block'] as const;
+export type VolumeMode = (typeof volumeModes)[number];
+
+export const fsTypes = ['ext4', 'xfs', 'btrfs'] as const;
+export type FsType = (typeof fsTypes)[number];
+
+/** What happens to the bytes of a volume that is given up. */
+export const erasePolicies = ['discard', 'zero', 'none'] as const;
+export type ErasePolicy = (typeof erasePolicies)[number];
+
+/** Points at the one claim that a volume was made for; the uid tells it from a namesake. */
+export interface ClaimRef {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/**
+ * Where the agent is with a volume.
+ *
+ *     (none) -> Ready -> (gone)        the usual life
+ *     (none) -> Failed                 could not be made: `message` says why; nothing is on disk
+ *     Ready  -> Lost                   made once, and its disk has vanished; never made anew
+ */
+export type VolumePhase = 'Pending' | 'Ready' | 'Failed' | 'Lost';
+
+/** What control writes and never changes. */
+export interface VolumeSpec {
+  readonly node: string;
+  readonly pool: string;
+  /** What the claim asked for: the usable size of the device. */
+  readonly bytes: Bytes;
+  readonly volumeMode: VolumeMode;
+  readonly fsType: FsType;
+  readonly mkfsOptions?: string | undefined;
+  readonly claimRef: ClaimRef;
+  readonly erase: ErasePolicy;
+}
+
+/** What the agent writes. */
+export interface VolumeStatus {
+  readonly phase: VolumePhase;
+  /** Where kubelet finds the volume on the node. */
+  readonly path?: string | undefined;
+  /** What the pool really gave, overhead included. */
+  readonly allocatedBytes?: Bytes | undefined;
+  /** The first report of the node in which this volume is counted. */
+  readonly generation?: number | undefined;
+  readonly message?: string | undefined;
+}
+
+/** One LocalVolume: an entry of the durable ledger. */
+export interface LocalVolume {
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+  readonly spec: VolumeSpec;
+  readonly status: VolumeStatus;
+  /** Marked deleted. The agent acts on it only when `heldByControl` is false. */
+  readonly deleting: boolean;
+  readonly heldByControl: boolean;
+  readonly heldByAgent: boolean;
+  /** A PersistentVolume was, or is about to be, made for it: data may be in it. */
+  readonly published: boolean;
+}

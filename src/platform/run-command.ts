@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+
+/** A program that ended with a failure, or could not be started. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  /** The exit code, or nothing where the program did not run to its end. */
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+
+  constructor(message: string, exitCode: number | undefined, stderr: string) {
+    super(message);
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+  }
+}
+
+/**
+ * Runs a program without a shell and waits for its end.
+ *
+ * @returns what it printed
+ * @throws CommandError with the first lines of what it said
+ */
+export type RunCommand = (
+  program: string,
+  args: readonly string[],
+  signal?: AbortSignal,
+) => Promise<string>;
+
+const maxOutput = 64 * 1024 * 1024;
+
+export const runCommand: RunCommand = (program, args, signal) =>
+  new Promise((resolve, reject) => {
+    const options = { maxBuffer: maxOutput, signal, env: { ...process.env, LC_ALL: 'C' } };
+    execFile(program, [...args], options, (error, stdout, stderr) => {
+      if (error === null) {
+        resolve(stdout);
+        return;
+      }
+      const said = stderr.trim().slice(0, 500) || error.message;
+      const exitCode = typeof error.code === 'number' ? error.code : undefined;
+      reject(new CommandError(`${program} ${args.join(' ')}: ${said}`, exitCode, stderr));
+    });
+  });

@@ -1,0 +1,90 @@
+import type { Bytes } from '../model/bytes.ts';
+
+/** Where events of the program's own running go. The event is a fixed text, data goes into fields. */
+export interface Log {
+  info(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(event: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(event: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** Time, so that decisions and tests share one view of it. Milliseconds since the epoch. */
+export type Now = () => number;
+
+/** An object that a person would look at, for events. */
+export interface ObjectRef {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly namespace?: string | undefined;
+  readonly name: string;
+  readonly uid?: string | undefined;
+}
+
+/**
+ * Tells people about an object. Repeating the same text for the same object within minutes
+ * counts as one event. Never throws: a lost event must not stop the work it speaks of.
+ */
+export interface EventSink {
+  normal(about: ObjectRef, reason: string, message: string): void;
+  warning(about: ObjectRef, reason: string, message: string): void;
+}
+
+/** What a pool of one node holds, as its backend measures it. */
+export interface PoolUsage {
+  /** All that volumes may occupy together, overhead included. */
+  readonly total: Bytes;
+  /** What volumes that exist occupy. */
+  readonly allocated: Bytes;
+  /** What the next volumes can still get: never more than the medium under it really has. */
+  readonly free: Bytes;
+  /** The biggest volume (its usable size plus overhead) that can be made now. */
+  readonly largest: Bytes;
+}
+
+/** A cut that exists on this node. */
+export interface BackendVolume {
+  readonly name: string;
+  /** The uid of the LocalVolume it was made for; tells it from a namesake. */
+  readonly volumeUid: string;
+  /** The usable size. */
+  readonly bytes: Bytes;
+  /** What it occupies of the pool, overhead included. */
+  readonly allocatedBytes: Bytes;
+}
+
+/** What to make. */
+export interface VolumeRequest {
+  readonly name: string;
+  readonly volumeUid: string;
+  readonly bytes: Bytes;
+}
+
+/**
+ * One way of cutting volumes from local space: loop file, LVM, partition, btrfs, directory.
+ *
+ * An instance serves one pool of one node. Calls may be repeated after a crash, so each one
+ * states the wanted end and succeeds when that end is reached already. Calls for one pool never
+ * overlap. Names are safe in a path: the caller has checked them.
+ */
+export interface StorageBackend {
+  /** @throws PermanentError when the pool cannot be used as declared (missing directory ...) */
+  usage(signal: AbortSignal): Promise<PoolUsage>;
+
+  /** Everything in the pool that has the form of a volume, asked for or not. */
+  list(signal: AbortSignal): Promise<readonly BackendVolume[]>;
+
+  /**
+   * Makes sure that the volume exists with at least `bytes` of usable size.
+   * @throws NoSpaceError when the pool cannot hold it; nothing is left behind then
+   * @throws PermanentError when a volume of that name but of another `volumeUid` is there
+   */
+  ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>;
+
+  /**
+   * Makes sure that the volume can be used by kubelet, after a reboot too.
+   * @returns the path for the PersistentVolume, the same for the whole life of the volume
+   */
+  attach(volume: BackendVolume, signal: AbortSignal): Promise<string>;
+
+  /** Makes sure that the volume's bytes are erased as asked, it is gone and its space is free. */
+  remove(name: string, erase: 'discard' | 'zero' | 'none', signal: AbortSignal): Promise<void>;
+}
