@@ -19,6 +19,7 @@ export interface NodeFacts {
   readonly labels: Labels;
   /** False when the node's agent has been silent for too long. */
   readonly alive: boolean;
+  readonly poolNames: readonly string[];
   readonly pool: (name: string) => PoolFacts | undefined;
 }
 

@@ -80,6 +80,18 @@ export function filterNodes(ports: FilterPorts): FilterNodes {
   };
 }
 
+/** The same judgement without waiting or holding anything: for people who ask. */
+export function judgeNodes(ports: FilterPorts): FilterNodes {
+  return async (pod, nodeNames) => {
+    const resolved = await resolveNeeds(pod, ports.lookup);
+    if (!resolved.ok) {
+      return refuseAll(nodeNames, resolved.error.message);
+    }
+    const { needs } = resolved.value;
+    return judge({ pod, needs, groups: groupByPool(needs.volumes), nodeNames }, ports, false);
+  };
+}
+
 interface Asked {
   readonly pod: Pod;
   readonly needs: PodNeeds;

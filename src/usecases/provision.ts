@@ -1,12 +1,12 @@
-import { claimText } from '../model/claim.ts';
 import { describeError } from '../model/errors.ts';
 import { volumeName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { LocalVolume, VolumeSpec } from '../model/volume.ts';
 import { formatBytes } from '../model/bytes.ts';
-import type { Ledger, Reservation, Shortage } from '../scheduling/ledger.ts';
+import type { Ledger, Reservation } from '../scheduling/ledger.ts';
 import type { NodeReader, PersistentVolumeStore, VolumeStore } from './cluster.ts';
 import type { Log } from './ports.ts';
+import { describeConflict, describeShortage, type ProvisionFailure } from './provision-failure.ts';
 import type { UnboundClaim } from './resolve-needs.ts';
 
 export interface ProvisionPorts {
@@ -21,12 +21,6 @@ export interface ProvisionPorts {
 
 /** How long the removal of an unused volume of the same claim is awaited. */
 const goneTimeoutMs = 5_000;
-
-/** Why the volumes could not be made; whatever this call had begun is undone. */
-export interface ProvisionFailure {
-  readonly kind: 'no-room' | 'elsewhere' | 'not-made' | 'changed';
-  readonly message: string;
-}
 
 export type Provision = (
   claims: readonly UnboundClaim[],
@@ -154,16 +148,6 @@ function specOf({ claim, parameters, need }: UnboundClaim, node: string): Volume
   return { node, pool, bytes: need.bytes, volumeMode, fsType, mkfsOptions, claimRef, erase };
 }
 
-function describeConflict(volume: LocalVolume, wanted: VolumeSpec): string | undefined {
-  const text = claimText(wanted.claimRef);
-  if (volume.deleting) {
-    return `the last volume of claim ${text} is still being removed on node ${volume.spec.node}`;
-  }
-  return volume.spec.node === wanted.node && volume.spec.pool === wanted.pool
-    ? undefined
-    : `claim ${text} has its volume in pool ${volume.spec.pool} of node ${volume.spec.node}`;
-}
-
 async function awaitReady(
   { name, spec }: LocalVolume,
   { volumes, readyTimeoutMs }: ProvisionPorts,
@@ -221,24 +205,6 @@ async function giveBack(made: readonly LocalVolume[], ports: ProvisionPorts): Pr
     } catch (error) {
       const reason = describeError(error);
       ports.log.warn('a volume was not given back yet, the loops will', { name, reason });
-    }
-  }
-}
-
-function describeShortage(shortage: Shortage): ProvisionFailure {
-  switch (shortage.kind) {
-    case 'no-report': {
-      const { node, pool } = shortage.at;
-      return { kind: 'no-room', message: `node ${node}: nothing is known of pool ${pool}` };
-    }
-    case 'insufficient': {
-      const { at, needed, room } = shortage;
-      const message = `node ${at.node}: pool ${at.pool} has ${formatBytes(room.free)} free, ${formatBytes(needed)} are needed with overhead`;
-      return { kind: 'no-room', message };
-    }
-    case 'reserved-elsewhere': {
-      const message = `the claim is being provisioned on node ${shortage.node} already`;
-      return { kind: 'elsewhere', message };
     }
   }
 }

@@ -1,4 +1,5 @@
 import { claimText } from '../model/claim.ts';
+import { apiVersion } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import type {
   ClaimStore,
@@ -7,7 +8,6 @@ import type {
   VolumeStore,
 } from './cluster.ts';
 import type { EventSink, Log, Now, ObjectRef } from './ports.ts';
-import { apiVersion } from '../model/names.ts';
 
 export interface ReleasePorts {
   readonly volumes: VolumeStore;
@@ -54,11 +54,7 @@ async function releaseExisting(
   if (!(await claimIsGone(volume, ports))) {
     return keepForClaim(volume, persistentVolume, ports);
   }
-  if (persistentVolume?.reclaimPolicy === 'Retain' && !persistentVolume.deleting) {
-    return undefined;
-  }
-  if (persistentVolume?.phase === 'Bound' && !persistentVolume.deleting) {
-    // The PV controller has not seen yet that the claim is gone; it tells by the phase Released.
+  if (persistentVolume && !volume.deleting && !(await mayTakeBack(persistentVolume, ports))) {
     return undefined;
   }
   if (volume.deleting || (await markDeleted(volume, ports))) {
@@ -66,6 +62,24 @@ async function releaseExisting(
     ports.log.info('volume released to its agent', { volume: volume.name, node: volume.spec.node });
   }
   return undefined;
+}
+
+/**
+ * Whether the end of the claim is the end of the data. With `Retain` it is not: the LocalVolume
+ * stays, even after its PersistentVolume, until somebody deletes it by hand. A PersistentVolume
+ * that still says Bound waits for the PV controller, which will say Released.
+ */
+async function mayTakeBack(
+  persistentVolume: PersistentVolume,
+  { persistentVolumes }: ReleasePorts,
+): Promise<boolean> {
+  if (persistentVolume.reclaimPolicy === 'Retain') {
+    if (persistentVolume.deleting) {
+      await persistentVolumes.remove(persistentVolume);
+    }
+    return false;
+  }
+  return persistentVolume.phase !== 'Bound' || persistentVolume.deleting;
 }
 
 async function markDeleted(volume: LocalVolume, { volumes }: ReleasePorts): Promise<boolean> {
@@ -118,18 +132,20 @@ async function endDeletedByHand(volume: LocalVolume, ports: ReleasePorts): Promi
 
 /** Nothing is on disk any more. A PersistentVolume that no claim can use is only a shell. */
 async function removeOrphaned(known: PersistentVolume, ports: ReleasePorts): Promise<void> {
-  const isShell = known.ours && (known.phase === 'Released' || known.deleting);
-  if (!isShell || !known.heldByControl) {
+  if (!known.ours || !known.heldByControl) {
     return;
   }
-  const [volume, persistentVolume] = await Promise.all([
+  const [volume, now] = await Promise.all([
     ports.volumes.read(known.name),
     ports.persistentVolumes.read(known.name),
   ]);
-  const mayGo = persistentVolume?.reclaimPolicy !== 'Retain' || persistentVolume.deleting;
-  if (!volume && persistentVolume?.uid === known.uid && mayGo) {
-    await ports.persistentVolumes.remove(persistentVolume);
+  if (!volume && now?.uid === known.uid && isShell(now)) {
+    await ports.persistentVolumes.remove(now);
   }
+}
+
+function isShell({ phase, deleting, reclaimPolicy }: PersistentVolume): boolean {
+  return deleting || (phase === 'Released' && reclaimPolicy !== 'Retain');
 }
 
 export function volumeRef({ name, uid }: LocalVolume): ObjectRef {
