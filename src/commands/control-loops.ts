@@ -154,8 +154,7 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
   });
   // A pod that has its node while a claim of it is unbound did not come by our bind verb.
   state.pods.onChange((_before, after) => {
-    const names = after?.spec?.nodeName ? claimNames(after) : [];
-    for (const key of names.map((name) => `${after?.metadata?.namespace ?? ''}/${name}`)) {
+    for (const key of after?.spec?.nodeName ? claimKeys(after) : []) {
       if (!state.claims.get(key)?.spec?.volumeName) {
         enqueue('provision-claim', key);
       }
@@ -163,9 +162,11 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
   });
 }
 
-function claimNames(pod: PodObject): readonly string[] {
+function claimKeys(pod: PodObject): readonly string[] {
   const parsed = parsePod(pod);
-  return parsed.ok ? parsed.value.claims.map(({ name }) => name) : [];
+  return parsed.ok
+    ? parsed.value.claims.map(({ name }) => `${parsed.value.namespace}/${name}`)
+    : [];
 }
 
 /** Only a pool that has more to give than before is worth waking anybody. */
