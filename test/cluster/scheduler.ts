@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { dump, load } from 'js-yaml';
 
-import { answersOk } from './api-client.ts';
+import { answersOk } from './answers-ok.ts';
 import { schedulerFlags } from './flags.ts';
 import { freePort } from './ports.ts';
 import { type ClusterScope, Program } from './program.ts';

@@ -36,6 +36,8 @@ export interface Dialect {
   insecurePortFlag: boolean;
   /** A pod is refused until its service account has a token Secret; bound tokens came in 1.21. */
   tokenSecrets: boolean;
+  /** Controllers are called `endpoint`, not `endpoints-controller`. */
+  shortControllerNames: boolean;
   /** The legacy Policy file, gone in 1.23. */
   policyFile: boolean;
   /** Health and metrics addresses in the scheduler's configuration file; from v1beta3 on they must be empty. */
@@ -54,6 +56,7 @@ export function dialectOf({ minor }: KubeVersion): Dialect {
   return {
     insecurePortFlag: minor <= 23,
     tokenSecrets: minor <= 20,
+    shortControllerNames: minor <= 27,
     policyFile: minor <= 22,
     schedulerAddresses: minor <= 22,
     containerRuntimeFlag: minor <= 23,
