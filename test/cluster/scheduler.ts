@@ -91,3 +91,9 @@ export function completeConfig(content: string, additions: Additions): string {
   }
   return dump(config);
 }
+
+/** The configuration of an ordinary kube-scheduler, in the format its version reads. */
+export function defaultSchedulerConfig(version: KubeVersion): string {
+  const { schedulerApi } = dialectOf(version);
+  return `apiVersion: kubescheduler.config.k8s.io/${schedulerApi}\nkind: KubeSchedulerConfiguration\n`;
+}
