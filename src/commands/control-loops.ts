@@ -154,7 +154,7 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
   });
   // A pod that has its node while a claim of it is unbound did not come by our bind verb.
   state.pods.onChange((_before, after) => {
-    for (const key of after?.spec?.nodeName ? claimKeys(after) : []) {
+    for (const key of after ? assignedClaimKeys(after) : []) {
       if (!state.claims.get(key)?.spec?.volumeName) {
         enqueue('provision-claim', key);
       }
@@ -162,10 +162,10 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
   });
 }
 
-function claimKeys(pod: PodObject): readonly string[] {
-  const parsed = parsePod(pod);
-  return parsed.ok
-    ? parsed.value.claims.map(({ name }) => `${parsed.value.namespace}/${name}`)
+function assignedClaimKeys(object: PodObject): readonly string[] {
+  const pod = parsePod(object);
+  return pod.ok && pod.value.nodeName !== ''
+    ? pod.value.claims.map(({ name }) => `${pod.value.namespace}/${name}`)
     : [];
 }
 
