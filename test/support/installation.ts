@@ -5,12 +5,16 @@ import { promisify } from 'node:util';
 
 import type { Cluster } from '../cluster/cluster.ts';
 import { freePort } from '../cluster/ports.ts';
-import type { Program } from '../cluster/program.ts';
+import type { Program, ProgramSpec } from '../cluster/program.ts';
+import type { RealNode } from '../cluster/real-node.ts';
 import { waitFor } from '../cluster/wait.ts';
 
 const root = join(import.meta.dirname, '../..').replace(/\/dist$/, '');
 const berthFile = join(root, 'dist/src/main.js');
 const run = promisify(execFile);
+
+/** Where agents keep volumes, and the links to their devices. */
+export const nodeFolders = ['/var/lib/berth', '/run/berth'];
 
 /** A running role: the process, and where it answers. */
 export interface Role {
@@ -58,29 +62,49 @@ export class Installation {
     const [port, opsPort] = [await freePort(), await freePort()];
     const ops = `http://127.0.0.1:${opsPort}`;
     const args = ['--port', String(port), '--ops-port', String(opsPort), ...flags];
-    const program = await this.#start('control', 'berth-control', name, { args, ops });
-    return { program, ops, verbs: `http://127.0.0.1:${port}` };
+    const spec = await this.#spec('control', 'berth-control', name, { args, ops });
+    return {
+      program: await this.cluster.startProgram(spec),
+      ops,
+      verbs: `http://127.0.0.1:${port}`,
+    };
   }
 
-  async startNode(nodeName: string, { flags = [] }: RoleOptions = {}): Promise<Role> {
-    const port = await freePort();
-    const ops = `http://127.0.0.1:${port}`;
-    const args = ['--node-name', nodeName, '--port', String(port), ...flags];
-    args.push('--run-dir', this.runDir(nodeName));
-    const program = await this.#start('node', 'berth-node', `agent-${nodeName}`, { args, ops });
+  /**
+   * The agent of a hollow node. It sees folders of its own at the paths where agents keep volumes
+   * and links, as on a machine of its own.
+   */
+  async startHollowAgent(nodeName: string, options: RoleOptions = {}): Promise<Role> {
+    const binds = nodeFolders.map((path) => [this.hollowFolder(nodeName, path), path]);
+    binds.forEach(([, path = '']) => mkdirSync(path, { recursive: true }));
+    const script =
+      'while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"';
+    const prefix = ['unshare', '--mount', 'sh', '-ec', script, 'sh', ...binds.flat(), '--'];
+    const { spec, ops } = await this.#agentSpec(nodeName, options);
+    const program = await this.cluster.startProgram({ ...spec, prefix: () => prefix });
     return { program, ops };
   }
 
-  /** Where the agent of a node keeps its links to devices. */
-  runDir(nodeName: string): string {
-    return join(this.cluster.dir, 'run', nodeName);
+  /** The agent of a real node; the node must have been started with `nodeFolders` of its own. */
+  async startAgent(node: RealNode, options: RoleOptions = {}): Promise<Role> {
+    await node.run('mkdir', ['-p', '/var/lib/berth/pools']);
+    const { spec, ops } = await this.#agentSpec(node.name, options);
+    return { program: await node.startProgram(spec), ops };
   }
 
-  /** A folder for a pool of that node; on a real node it is removed with the node. */
-  poolDir(nodeName: string, pool: string): string {
-    const dir = join(this.cluster.dir, 'pools', nodeName, pool);
-    mkdirSync(dir, { recursive: true });
-    return dir;
+  /** What is at `path` for the agent of a hollow node. */
+  hollowFolder(nodeName: string, path: string): string {
+    const folder = join(this.cluster.dir, 'hollow', nodeName, path);
+    mkdirSync(path === '/var/lib/berth' ? join(folder, 'pools') : folder, { recursive: true });
+    return folder;
+  }
+
+  async #agentSpec(nodeName: string, { flags = [] }: RoleOptions) {
+    const port = await freePort();
+    const ops = `http://127.0.0.1:${port}`;
+    const args = ['--node-name', nodeName, '--port', String(port), ...flags];
+    const role = `agent-${nodeName}`;
+    return { ops, spec: await this.#spec('node', 'berth-node', role, { args, ops }) };
   }
 
   /** A kube-scheduler of the profile berth-scheduler, wired as `berth scheduler-config` says. */
@@ -92,23 +116,23 @@ export class Installation {
     return this.cluster.startScheduler({ name, config: stdout, format: 'component' });
   }
 
-  async #start(
+  async #spec(
     command: string,
     serviceAccount: string,
     role: string,
     { args, ops }: { args: readonly string[]; ops: string },
-  ): Promise<Program> {
+  ): Promise<ProgramSpec> {
     const kubeconfig = await this.cluster.kubeconfigFor({
       namespace: 'berth-system',
       serviceAccount,
     });
-    return this.cluster.startProgram({
+    return {
       role,
       file: process.execPath,
       args: [berthFile, command, '--kubeconfig', kubeconfig, ...args],
       ready: async () => (await fetch(`${ops}/readyz`)).ok,
       readyTimeoutMs: 20_000,
-    });
+    };
   }
 
   /** What `GET /capacity` says. */
