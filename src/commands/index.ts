@@ -1,4 +1,7 @@
 import type { Command } from './command.ts';
+import { schedulerConfig } from './scheduler-config.ts';
 
 /** Every word that `berth` understands. The only list of commands. */
-export const commands: Readonly<Record<string, Command>> = {};
+export const commands: Readonly<Record<string, Command>> = {
+  'scheduler-config': schedulerConfig,
+};

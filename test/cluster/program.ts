@@ -12,6 +12,8 @@ export interface ProgramSpec {
   args: readonly string[];
   env?: Readonly<Record<string, string>>;
   cwd?: string;
+  /** Words to put before the command, asked for at every start, e.g. to run it in a namespace that exists by then. */
+  prefix?: () => readonly string[];
   /** Asked until it answers true; without it a program counts as ready at once. */
   ready?: () => Promise<boolean>;
   readyTimeoutMs?: number;
@@ -57,7 +59,8 @@ export class Program {
     if (this.running) throw new Error(`${this.spec.role} is running already`);
     mkdirSync(dirname(this.log), { recursive: true });
     const output = openSync(this.log, 'a');
-    const child = spawn(this.spec.file, this.spec.args, {
+    const [file = '', ...args] = this.#commandLine();
+    const child = spawn(file, args, {
       cwd: this.spec.cwd ?? this.#scope.dir,
       // A session of its own: Ctrl-C must not reach it before the harness has decided what to do.
       detached: true,
@@ -77,6 +80,10 @@ export class Program {
     // A forgotten cluster must not keep the test runner alive; the guard cleans up after it.
     child.unref();
     this.#child = child;
+  }
+
+  #commandLine(): string[] {
+    return [...(this.spec.prefix?.() ?? []), this.spec.file, ...this.spec.args];
   }
 
   async ready(): Promise<void> {

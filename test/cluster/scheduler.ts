@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { dump, load } from 'js-yaml';
 
-import { answersOk } from './api-client.ts';
+import { answersOk } from './answers-ok.ts';
 import { schedulerFlags } from './flags.ts';
 import { freePort } from './ports.ts';
 import { type ClusterScope, Program } from './program.ts';
@@ -90,4 +90,10 @@ export function completeConfig(content: string, additions: Additions): string {
     config.metricsBindAddress ??= '';
   }
   return dump(config);
+}
+
+/** The configuration of an ordinary kube-scheduler, in the format its version reads. */
+export function defaultSchedulerConfig(version: KubeVersion): string {
+  const { schedulerApi } = dialectOf(version);
+  return `apiVersion: kubescheduler.config.k8s.io/${schedulerApi}\nkind: KubeSchedulerConfiguration\n`;
 }

@@ -1,0 +1,32 @@
+# One image for all roles: `berth control`, `berth webhook`, `berth node` ...
+
+FROM node:20-bookworm-slim AS build
+WORKDIR /opt/berth
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY tsconfig.json tsconfig.build.json ./
+COPY src src
+RUN npm run build \
+  && npm prune --omit=dev
+
+FROM node:20-bookworm-slim
+LABEL org.opencontainers.image.title="Berth" \
+      org.opencontainers.image.description="Local disks on demand for Kubernetes" \
+      org.opencontainers.image.licenses="Apache-2.0"
+# What the agent runs: losetup, blkid, blkdiscard and fallocate (util-linux), and the three mkfs.
+RUN apt-get update \
+  && apt-get install --yes --no-install-recommends \
+       util-linux mount e2fsprogs xfsprogs btrfs-progs \
+  && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/berth
+COPY --from=build /opt/berth/node_modules node_modules
+COPY --from=build /opt/berth/dist dist
+COPY package.json LICENSE ./
+RUN ln -s /opt/berth/dist/src/main.js /usr/local/bin/berth \
+  && chmod +x dist/src/main.js
+ENV NODE_ENV=production
+# The agent alone must be root, and its DaemonSet says so. The kubelet can only check a number.
+USER 65532:65532
+# Berth handles SIGTERM and leaves no processes behind it, so it needs no init of its own.
+ENTRYPOINT ["node", "/opt/berth/dist/src/main.js"]
+CMD ["--help"]
