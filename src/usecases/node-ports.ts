@@ -2,7 +2,7 @@ import type { Bytes } from '../model/bytes.ts';
 import type { LocalVolume, VolumeStatus } from '../model/volume.ts';
 
 /** The LocalVolumes of this node. */
-export interface VolumeStore {
+export interface NodeVolumes {
   get(name: string): LocalVolume | undefined;
   list(): readonly LocalVolume[];
   /** Writes only what differs; nothing where nothing does. */

@@ -71,7 +71,7 @@ export function shownReport(shown: ShownNode, pool: string): PoolReport | undefi
 
 function isStale(pool: PoolStanding, { shown, generation, owed }: ReportFacts): boolean {
   const before = shownReport(shown, pool.name);
-  if (before === undefined || before.healthy !== pool.healthy) {
+  if (before?.healthy !== pool.healthy) {
     return true;
   }
   const promised = owed.get(pool.name) ?? 0;

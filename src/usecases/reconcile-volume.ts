@@ -1,9 +1,9 @@
 import { formatBytes } from '../model/bytes.ts';
 import { describeError, PermanentError } from '../model/errors.ts';
 import { apiVersion } from '../model/names.ts';
-import type { LocalVolume, VolumeStatus } from '../model/volume.ts';
+import type { LocalVolume } from '../model/volume.ts';
 import type { Reconcile } from './controller.ts';
-import type { NodeMeter, VolumeStore } from './node-ports.ts';
+import type { NodeMeter, NodeVolumes } from './node-ports.ts';
 import type { NodePool } from './node-pools.ts';
 import {
   ForeignVolumeError,
@@ -16,7 +16,7 @@ import {
 
 export interface VolumeReconcilerParts {
   readonly node: string;
-  readonly volumes: VolumeStore;
+  readonly volumes: NodeVolumes;
   readonly pools: { get(name: string): NodePool | undefined };
   readonly reports: {
     /** The number of the first report that will count a volume made just now. */
@@ -102,12 +102,10 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     if (!wasMade(volume) && pool?.applies !== true) {
       return fail(volume, problem);
     }
-    if (pool?.storage === undefined) {
-      return wasMade(volume)
-        ? stayWith(volume, new PermanentError(problem))
-        : fail(volume, problem);
-    }
     try {
+      if (pool?.storage === undefined) {
+        throw new PermanentError(problem);
+      }
       return await make(volume, pool.storage, signal);
     } catch (error) {
       signal.throwIfAborted();
@@ -128,10 +126,9 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
 
   /** Nothing is decided: shows why, and leaves it to the queue when to try again. */
   async function stayWith(volume: LocalVolume, error: unknown): Promise<never> {
-    const { phase = 'Pending' } = volume.status as Partial<VolumeStatus>;
     const message = describeError(error);
     if (volume.status.message !== message) {
-      await volumes.setStatus(volume, { ...volume.status, phase, message });
+      await volumes.setStatus(volume, { ...volume.status, message });
       tell(
         volume,
         volume.deleting ? 'VolumeNotRemoved' : 'VolumeNotUsable',
