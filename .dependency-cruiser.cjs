@@ -6,7 +6,7 @@ const may = {
   usecases: ['model', 'scheduling', 'admission'],
   platform: ['model', 'usecases'],
   config: ['model', 'scheduling', 'backends'],
-  kube: ['model', 'usecases', 'platform'],
+  kube: ['model', 'scheduling', 'usecases', 'platform'],
   backends: ['model', 'usecases', 'platform'],
   certs: ['model', 'usecases', 'platform'],
   http: ['model', 'scheduling', 'admission', 'usecases', 'platform'],

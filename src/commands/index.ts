@@ -1,7 +1,9 @@
 import type { Command } from './command.ts';
+import { control } from './control.ts';
 import { schedulerConfig } from './scheduler-config.ts';
 
 /** Every word that `berth` understands. The only list of commands. */
 export const commands: Readonly<Record<string, Command>> = {
+  control,
   'scheduler-config': schedulerConfig,
 };

@@ -18,13 +18,21 @@ interface Hold {
  */
 export class Holds {
   readonly #byPod = new Map<string, Hold>();
+  readonly #ended: () => void;
+
+  /** @param ended - hears whenever a pod stops holding */
+  constructor(ended: () => void = () => {}) {
+    this.#ended = ended;
+  }
 
   put(podUid: string, groups: NeedsByPool, nodes: Iterable<string>, until: number): void {
     this.#byPod.set(podUid, { groups, nodes: new Set(nodes), until });
   }
 
   end(podUid: string): void {
-    this.#byPod.delete(podUid);
+    if (this.#byPod.delete(podUid)) {
+      this.#ended();
+    }
   }
 
   /** Whether any other pod holds something now; forgets what has lapsed. */

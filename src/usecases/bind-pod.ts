@@ -85,7 +85,7 @@ async function tryBind(request: BindRequest, ports: BindPorts): Promise<Result<v
     return err(`the volume of claim ${stray.claim} is not on node ${node}`);
   }
   if (unbound.length > 0) {
-    const made = await ports.provision(unbound, node);
+    const made = await ports.provision(unbound, node, () => ports.holds.end(uid));
     if (!made.ok) {
       return err(made.error.message);
     }

@@ -22,9 +22,11 @@ export interface ProvisionPorts {
 /** How long the removal of an unused volume of the same claim is awaited. */
 const goneTimeoutMs = 5_000;
 
+/** `reserved` is called as soon as the space is promised, long before the volumes exist. */
 export type Provision = (
   claims: readonly UnboundClaim[],
   node: string,
+  reserved?: () => void,
 ) => Promise<Result<void, ProvisionFailure>>;
 
 /**
@@ -39,7 +41,7 @@ export type Provision = (
  * @throws when the API server fails; everything not published is given back first
  */
 export function provision(ports: ProvisionPorts): Provision {
-  return async (claims, node) => {
+  return async (claims, node, onReserved) => {
     const reservations = reservationsOf(claims, node, ports.nodes);
     if (!reservations.ok) {
       return reservations;
@@ -48,6 +50,7 @@ export function provision(ports: ProvisionPorts): Provision {
     if (!reserved.ok) {
       return err(describeShortage(reserved.error));
     }
+    onReserved?.();
     const made: LocalVolume[] = [];
     try {
       const done = await makeAll(claims, node, ports, made);
