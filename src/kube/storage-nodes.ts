@@ -1,7 +1,9 @@
+import { bytes } from '../model/bytes.ts';
 import { apiVersion } from '../model/names.ts';
-import type { NodeStanding, OrphanStanding, StandingStore } from '../usecases/node-ports.ts';
+import type { NodeStanding, StandingStore } from '../usecases/node-ports.ts';
 import { isNotFound, type KubeApi } from './api.ts';
 import type { StorageNodeObject } from './custom-objects.ts';
+import { readLive } from './live.ts';
 import { resourcePath } from './paths.ts';
 
 export interface NodeIdentity {
@@ -25,21 +27,14 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
   let written = '';
 
   async function read(): Promise<Partial<NodeStanding>> {
-    try {
-      const { status } = await api.get<StorageNodeObject>(resourcePath('storagenodes', { name }));
-      // Somebody else may have removed what is missing; then the next write tells it anew.
-      written = JSON.stringify(status);
-      const { generation, orphans } = status ?? {};
-      return {
-        ...(generation !== undefined && { generation }),
-        ...(orphans !== undefined && { orphans: orphans as unknown as OrphanStanding[] }),
-      };
-    } catch (error) {
-      if (isNotFound(error)) {
-        return {};
-      }
-      throw error;
-    }
+    const object = await readLive<StorageNodeObject>(api, resourcePath('storagenodes', { name }));
+    const { generation, orphans } = object?.status ?? {};
+    return {
+      ...(generation !== undefined && { generation }),
+      ...(orphans !== undefined && {
+        orphans: orphans.map((orphan) => ({ ...orphan, bytes: bytes(orphan.bytes) })),
+      }),
+    };
   }
 
   async function patch(status: object): Promise<void> {
