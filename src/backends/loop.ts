@@ -54,14 +54,16 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
   const devices = loopDevices(run);
   /** Measuring and making wait for each other, so that two volumes never get the same room. */
   const inTurn = oneAtATime();
-  let partialsRemoved = false;
+  let partialsRemoved: Promise<void> | undefined;
 
   async function openDirectory(): Promise<void> {
     await checkDirectory(directory, around.hasVolumes());
-    if (!partialsRemoved) {
-      await removePartialImages(directory);
-      partialsRemoved = true;
-    }
+    // Once, and before the first image is made: what is half made then was left by a crash.
+    partialsRemoved ??= removePartialImages(directory);
+    await partialsRemoved.catch((error: unknown) => {
+      partialsRemoved = undefined;
+      throw error;
+    });
   }
 
   async function measureNow(): Promise<PoolUsage> {
