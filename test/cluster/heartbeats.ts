@@ -3,17 +3,13 @@ import { join } from 'node:path';
 import { ApiClient } from './api-client.ts';
 import type { Cluster } from './cluster.ts';
 import { HollowNodes } from './hollow-nodes.ts';
+import { ownCommand } from './own-command.ts';
 
 /** Starts a process that keeps the hollow nodes alive when the one that added them has ended. */
 export async function startHeartbeats(cluster: Cluster): Promise<void> {
-  await cluster.startProgram({
-    role: 'heartbeats',
-    file: process.execPath,
-    args: [
-      ...['--import', import.meta.resolve('tsx'), join(import.meta.dirname, 'main.ts')],
-      ...['heartbeats', '--name', cluster.name, '--server', cluster.server],
-    ],
-  });
+  const place = ['--name', cluster.name, '--server', cluster.server];
+  const [file, ...args] = ownCommand(['heartbeats', ...place]);
+  await cluster.startProgram({ role: 'heartbeats', file, args });
 }
 
 /** Beats for all hollow nodes of the cluster in `dir`, for ever. */

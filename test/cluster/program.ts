@@ -100,7 +100,8 @@ export class Program {
     if (this.#spawnError) {
       return new Error(`${this.spec.file} cannot be started`, { cause: this.#spawnError });
     }
-    if (this.running) return undefined;
+    // A child without a pid was never started; the error that says why arrives a moment later.
+    if (this.running || this.#child?.pid === undefined) return undefined;
     const { exitCode, signalCode } = this.#child ?? {};
     const how = signalCode ?? `status ${exitCode ?? '?'}`;
     return new Error(`${this.spec.role} ended with ${how}\n${this.tail()}`);

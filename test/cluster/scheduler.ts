@@ -85,9 +85,9 @@ export function completeConfig(content: string, additions: Additions): string {
   config.clientConnection = { kubeconfig, ...config.clientConnection };
   config.leaderElection = { ...config.leaderElection, leaderElect };
   if (/\/v1beta[12]$/.test(config.apiVersion)) {
-    // Left out, they mean 0.0.0.0:10251, which two schedulers on one machine cannot share.
-    config.healthzBindAddress ??= '';
-    config.metricsBindAddress ??= '';
+    // Left out or empty, they mean 0.0.0.0:10251, which two schedulers on one machine cannot share.
+    config.healthzBindAddress ??= '127.0.0.1:0';
+    config.metricsBindAddress ??= '127.0.0.1:0';
   }
   return dump(config);
 }
