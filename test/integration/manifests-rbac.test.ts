@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { commands } from '../../src/commands/index.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { runCommand } from '../cluster/run-command.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
+import { waitFor } from '../cluster/wait.ts';
 
 const manifests = join(import.meta.dirname, '../../manifests');
 const ownNamespace = 'berth-system';
@@ -261,5 +263,47 @@ describe('the rights of each role', function () {
 
     expect(found).to.deep.equal(asked);
     expect(secrets.found).to.deep.equal(secrets.asked);
+  });
+
+  it('are enough for a real kube-scheduler with the shipped file, which leads by its Lease', async () => {
+    await cluster.kubectl([
+      ...['apply', '-f', join(manifests, 'overlays/own-scheduler/scheduler-rbac.yaml')],
+    ]);
+    const kubeconfig = await cluster.kubeconfigFor({
+      namespace: ownNamespace,
+      serviceAccount: 'berth-control',
+    });
+    const lines: string[] = [];
+    await commands['scheduler-config']?.run({
+      args: [
+        `--kubernetes=1.${cluster.version.minor}`,
+        '--leader-elect',
+        '--kubeconfig',
+        kubeconfig,
+      ],
+      env: {},
+      out: (text) => void lines.push(text),
+      signal: AbortSignal.timeout(10_000),
+    });
+
+    const scheduler = await cluster.startScheduler({
+      name: 'beside-control',
+      config: lines.join('\n'),
+      format: 'component',
+      leaderElect: true,
+    });
+
+    const path = `/apis/coordination.k8s.io/v1/namespaces/${ownNamespace}/leases/berth-scheduler`;
+    const holder = await waitFor(
+      'a leader',
+      async () => {
+        const lease = await cluster.api.request<{ spec: { holderIdentity?: string } }>('GET', path);
+        return lease.spec.holderIdentity;
+      },
+      { timeoutMs: 20_000, explain: () => scheduler.tail() },
+    );
+    expect(holder).to.be.a('string');
+    expect(scheduler.tail(1_000)).not.to.match(/forbidden|cannot list/i);
+    await scheduler.stop();
   });
 });
