@@ -51,6 +51,9 @@ function render(folder: string): Rendered[] {
   return loadAll(text) as Rendered[];
 }
 
+/** Old versions would open a port without TLS on all addresses; newer ones have none. */
+const onLoopback = '--plain-address=127.0.0.1:10251';
+
 async function printed(...args: string[]): Promise<string> {
   const lines: string[] = [];
   const signal = AbortSignal.timeout(10_000);
@@ -136,7 +139,7 @@ describe('the manifests', function () {
     for (const [overlay, version] of Object.entries(versions)) {
       const map = render(`overlays/${overlay}`).find(({ kind }) => kind === 'ConfigMap');
 
-      const wanted = await printed(`--kubernetes=${version}`, '--leader-elect');
+      const wanted = await printed(`--kubernetes=${version}`, '--leader-elect', onLoopback);
 
       expect(map?.data?.['scheduler.yaml']).to.equal(wanted);
     }
@@ -151,6 +154,7 @@ describe('the manifests', function () {
         `--kubernetes=${version}`,
         '--mode=shared',
         '--kubeconfig=/etc/kubernetes/scheduler.conf',
+        onLoopback,
         ...(isPolicy ? ['--format=policy'] : []),
       );
 
