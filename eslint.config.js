@@ -21,6 +21,7 @@ export default defineConfig(
       '@typescript-eslint/no-unnecessary-condition': 'off',
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-empty-function': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       complexity: ['error', 10],
       'max-depth': ['error', 3],
       'max-params': ['error', 4],
@@ -40,6 +41,11 @@ export default defineConfig(
         { object: 'process', property: 'env', message: 'read settings in src/config only' },
       ],
     },
+  },
+  {
+    // Every optional field of an API object counts as a branch; translating one is not complex.
+    files: ['src/kube/**'],
+    rules: { complexity: ['error', 18] },
   },
   {
     files: ['test/**'],

@@ -1,4 +1,4 @@
-import type { SettingTable } from '../config/settings.ts';
+import { readSettings, type SettingTable, type SettingValues } from '../config/settings.ts';
 
 /** What a command gets from the process it runs in; nothing else of it is read. */
 export interface Surroundings {
@@ -21,4 +21,16 @@ export interface Command {
 /** The command was called wrongly: its message is for the person who did, without a stack. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+}
+
+/** The settings of a command. @throws UsageError with every mistake on a line of its own */
+export function settingsOf<T extends SettingTable>(
+  table: T,
+  { args, env }: Surroundings,
+): SettingValues<T> {
+  const values = readSettings(table, args, env);
+  if (!values.ok) {
+    throw new UsageError(values.error.join('\n  '));
+  }
+  return values.value;
 }

@@ -1,7 +1,11 @@
 import type { Command } from './command.ts';
+import { control } from './control.ts';
+import { node } from './node.ts';
 import { schedulerConfig } from './scheduler-config.ts';
 
 /** Every word that `berth` understands. The only list of commands. */
 export const commands: Readonly<Record<string, Command>> = {
+  node,
+  control,
   'scheduler-config': schedulerConfig,
 };

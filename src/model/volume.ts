@@ -62,6 +62,8 @@ export interface LocalVolume {
   readonly deleting: boolean;
   readonly heldByControl: boolean;
   readonly heldByAgent: boolean;
+  /** Milliseconds since the epoch, by the API server's clock. */
+  readonly createdAt: number;
   /** A PersistentVolume was, or is about to be, made for it: data may be in it. */
   readonly published: boolean;
 }

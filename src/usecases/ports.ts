@@ -1,4 +1,6 @@
 import type { Bytes } from '../model/bytes.ts';
+import { PermanentError } from '../model/errors.ts';
+import type { ErasePolicy } from '../model/volume.ts';
 
 /** Where events of the program's own running go. The event is a fixed text, data goes into fields. */
 export interface Log {
@@ -40,21 +42,46 @@ export interface PoolUsage {
   readonly largest: Bytes;
 }
 
-/** A cut that exists on this node. */
-export interface BackendVolume {
+/** A pool cannot be used as declared; the text names the field, its value and what is allowed. */
+export class PoolUnusableError extends PermanentError {
+  override readonly name = 'PoolUnusableError';
+}
+
+/** What stands under a volume's name is not that volume: it is left as it is. */
+export class ForeignVolumeError extends PermanentError {
+  override readonly name = 'ForeignVolumeError';
+}
+
+/** What tells one volume from every other, on disk too. */
+export interface VolumeIdentity {
   readonly name: string;
   /** The uid of the LocalVolume it was made for; tells it from a namesake. */
   readonly volumeUid: string;
+}
+
+/** A cut that exists on this node. */
+export interface BackendVolume extends VolumeIdentity {
   /** The usable size. */
   readonly bytes: Bytes;
   /** What it occupies of the pool, overhead included. */
   readonly allocatedBytes: Bytes;
 }
 
-/** What to make. */
-export interface VolumeRequest {
+/** Something in the pool that has the form of a volume and cannot be recognised as one of it. */
+export interface Stray {
   readonly name: string;
-  readonly volumeUid: string;
+  readonly bytes: Bytes;
+  readonly reason: string;
+}
+
+export interface PoolInventory {
+  readonly volumes: readonly BackendVolume[];
+  /** Never attached and never removed; shown to people instead. */
+  readonly strays: readonly Stray[];
+}
+
+/** What to make. */
+export interface VolumeRequest extends VolumeIdentity {
   readonly bytes: Bytes;
 }
 
@@ -62,29 +89,43 @@ export interface VolumeRequest {
  * One way of cutting volumes from local space: loop file, LVM, partition, btrfs, directory.
  *
  * An instance serves one pool of one node. Calls may be repeated after a crash, so each one
- * states the wanted end and succeeds when that end is reached already. Calls for one pool never
- * overlap. Names are safe in a path: the caller has checked them.
+ * states the wanted end and succeeds when that end is reached already. Calls for one volume
+ * never overlap; calls for several may, and a backend puts them in a row where it must. Names
+ * are safe in a path: the caller has checked them.
+ *
+ * Every call throws PoolUnusableError when the pool cannot be used as declared.
  */
 export interface StorageBackend {
-  /** @throws PermanentError when the pool cannot be used as declared (missing directory ...) */
   usage(signal: AbortSignal): Promise<PoolUsage>;
 
   /** Everything in the pool that has the form of a volume, asked for or not. */
-  list(signal: AbortSignal): Promise<readonly BackendVolume[]>;
+  list(signal: AbortSignal): Promise<PoolInventory>;
+
+  /**
+   * The volume as it stands on disk, or nothing where it is not there.
+   * @throws ForeignVolumeError when something else stands under its name
+   */
+  find(identity: VolumeIdentity, signal: AbortSignal): Promise<BackendVolume | undefined>;
 
   /**
    * Makes sure that the volume exists with at least `bytes` of usable size.
    * @throws NoSpaceError when the pool cannot hold it; nothing is left behind then
-   * @throws PermanentError when a volume of that name but of another `volumeUid` is there
+   * @throws ForeignVolumeError as `find`
    */
   ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>;
 
   /**
    * Makes sure that the volume can be used by kubelet, after a reboot too.
    * @returns the path for the PersistentVolume, the same for the whole life of the volume
+   * @throws ForeignVolumeError as `find`
    */
-  attach(volume: BackendVolume, signal: AbortSignal): Promise<string>;
+  attach(identity: VolumeIdentity, signal: AbortSignal): Promise<string>;
 
-  /** Makes sure that the volume's bytes are erased as asked, it is gone and its space is free. */
-  remove(name: string, erase: 'discard' | 'zero' | 'none', signal: AbortSignal): Promise<void>;
+  /**
+   * Makes sure that the volume's bytes are erased as asked, it is gone and its space is free.
+   * A namesake with another uid stays: the volume that was asked for is gone already.
+   * @throws ForeignVolumeError when nobody can tell whose the thing under its name is
+   * @throws Error while somebody still uses it; try again later
+   */
+  remove(identity: VolumeIdentity, erase: ErasePolicy, signal: AbortSignal): Promise<void>;
 }

@@ -1,0 +1,193 @@
+import { lstat, open, readdir, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
+import { bytes, MiB } from '../model/bytes.ts';
+import { describeError, NoSpaceError } from '../model/errors.ts';
+import { err, type Result } from '../model/result.ts';
+import { errorCode, ifThere, syncDirectory } from '../platform/files.ts';
+import { fileIdentity } from '../platform/loop-devices.ts';
+import { CommandError, type RunCommand } from '../platform/run-command.ts';
+import { PoolUnusableError } from '../usecases/ports.ts';
+import { encodeHeader, headerBytes, parseHeader, type ImageHeader } from './loop-header.ts';
+import type { Allocation } from './loop-options.ts';
+import { dataOffset, imageBytesFor, type FilesystemSize, type ImageSize } from './loop-space.ts';
+
+const imageSuffix = '.img';
+/** An image that is not whole yet; one that stays was left by a crash. */
+const partialSuffix = '.img.partial';
+
+export function imagePath(directory: string, name: string): string {
+  return `${directory}/${name}${imageSuffix}`;
+}
+
+/** Names of all files that have the form of an image, without the suffix. */
+export async function imageNames(directory: string): Promise<readonly string[]> {
+  const names = await readdir(directory);
+  return names
+    .filter((name) => name.endsWith(imageSuffix))
+    .map((name) => name.slice(0, -imageSuffix.length));
+}
+
+export async function removePartialImages(directory: string): Promise<void> {
+  const names = await readdir(directory);
+  const left = names.filter((name) => name.endsWith(partialSuffix));
+  await Promise.all(left.map((name) => rm(`${directory}/${name}`, { force: true })));
+}
+
+/** A file with the name of an image. */
+export interface Image extends ImageSize {
+  readonly path: string;
+  /** See `fileIdentity`. */
+  readonly file: string;
+  /** What the file says of itself, or why that cannot be trusted. */
+  readonly header: Result<ImageHeader, string>;
+}
+
+/** @returns the image, or nothing where no file has its name */
+export async function readImage(directory: string, name: string): Promise<Image | undefined> {
+  const path = imagePath(directory, name);
+  const stat = await ifThere(lstat(path, { bigint: true }));
+  if (stat === undefined) {
+    return undefined;
+  }
+  const size = { size: bytes(Number(stat.size)), used: bytes(Number(stat.blocks) * 512) };
+  const facts = { path, file: fileIdentity(stat), ...size };
+  if (!stat.isFile()) {
+    return { ...facts, header: err('it is not a regular file') };
+  }
+  const header = await readHeader(path);
+  if (header.ok && header.value.name !== name) {
+    return { ...facts, header: err(`its header says that it is ${header.value.name}`) };
+  }
+  if (header.ok && size.size < imageBytesFor(header.value.bytes)) {
+    return { ...facts, header: err(`it was cut to ${size.size} bytes`) };
+  }
+  return { ...facts, header };
+}
+
+export async function readHeader(path: string): Promise<Result<ImageHeader, string>> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(path, 'r');
+    const block = Buffer.alloc(headerBytes);
+    const { bytesRead } = await handle.read(block, 0, headerBytes, 0);
+    return parseHeader(block.subarray(0, bytesRead));
+  } catch (error) {
+    return err(`its header cannot be read: ${describeError(error)}`);
+  } finally {
+    await handle?.close();
+  }
+}
+
+/** Sizes only, without a look into the files. */
+export async function imageSizes(directory: string): Promise<readonly ImageSize[]> {
+  const names = await imageNames(directory);
+  const stats = await Promise.all(names.map((name) => ifThere(lstat(imagePath(directory, name)))));
+  return stats
+    .filter((stat) => stat !== undefined)
+    .map(({ size, blocks }) => ({ size: bytes(size), used: bytes(blocks * 512) }));
+}
+
+export async function filesystemSize(directory: string): Promise<FilesystemSize> {
+  const { bsize, blocks, bfree, bavail } = await statfs(directory);
+  return { capacity: bytes((blocks - (bfree - bavail)) * bsize), available: bytes(bavail * bsize) };
+}
+
+export interface NewImage {
+  readonly directory: string;
+  readonly header: ImageHeader;
+  readonly allocation: Allocation;
+  readonly run: RunCommand;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Makes an image, whole or not at all: it gets its name only when header and size are on the
+ * medium.
+ * @throws NoSpaceError when the filesystem has not enough room
+ */
+export async function createImage(image: NewImage): Promise<void> {
+  const { directory, header } = image;
+  const partial = `${directory}/${header.name}${partialSuffix}`;
+  await rm(partial, { force: true });
+  try {
+    await writePartial(partial, image);
+    await rename(partial, imagePath(directory, header.name));
+    await syncDirectory(directory);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw creationError(error, image);
+  }
+}
+
+async function writePartial(partial: string, image: NewImage): Promise<void> {
+  const { header, allocation, run, signal } = image;
+  const size = imageBytesFor(header.bytes);
+  const handle = await open(partial, 'wx', 0o600);
+  try {
+    if (allocation === 'preallocated') {
+      await run('fallocate', ['--length', String(size), partial], signal);
+    } else {
+      await handle.truncate(size);
+    }
+    await handle.write(encodeHeader(header), 0, headerBytes, 0);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function creationError(error: unknown, { directory, header }: NewImage): unknown {
+  const said = error instanceof CommandError ? error.stderr : '';
+  if (errorCode(error) === 'ENOSPC' || said.includes('No space left')) {
+    return new NoSpaceError(
+      `the filesystem of ${directory} has no room for ${imageBytesFor(header.bytes)} bytes`,
+    );
+  }
+  if (errorCode(error) === 'EFBIG' || said.includes('File too large')) {
+    return new NoSpaceError(
+      `the filesystem of ${directory} allows no file of ${header.bytes} bytes`,
+    );
+  }
+  if (said.includes('not supported')) {
+    return new PoolUnusableError(
+      `loop.allocation is "preallocated": the filesystem of ${directory} cannot do that, "sparse" is allowed`,
+    );
+  }
+  return error;
+}
+
+/** Takes an image away for good. */
+export async function removeImage(directory: string, name: string): Promise<void> {
+  await rm(imagePath(directory, name), { force: true });
+  await syncDirectory(directory);
+}
+
+/** Fits twice into the usual limit of one request to a disk, and keeps memory small. */
+const chunkBytes = 4 * MiB;
+
+/**
+ * Writes zeros over all data of an image and waits until they are on the medium. Blocks that
+ * read as zeros are passed over: so a sparse image does not grow, and a second run after a crash
+ * is quick.
+ */
+export async function zeroImage(path: string, signal: AbortSignal): Promise<void> {
+  const zeros = Buffer.alloc(chunkBytes);
+  const chunk = Buffer.alloc(chunkBytes);
+  const handle = await open(path, 'r+');
+  try {
+    let at: number = dataOffset;
+    for (;;) {
+      signal.throwIfAborted();
+      const { bytesRead } = await handle.read(chunk, 0, chunkBytes, at);
+      if (bytesRead === 0) {
+        break;
+      }
+      if (!chunk.subarray(0, bytesRead).equals(zeros.subarray(0, bytesRead))) {
+        await handle.write(zeros, 0, bytesRead, at);
+      }
+      at += bytesRead;
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

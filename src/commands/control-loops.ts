@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { ControlMetrics } from '../http/control-metrics.ts';
+import { runWhileLeading } from '../kube/leader.ts';
+import { keyOf } from '../kube/objects.ts';
+import { writePoolStatus } from '../kube/pool-status.ts';
+import { describeError } from '../model/errors.ts';
+import { provisionedByAnnotation, provisioner, volumeName } from '../model/names.ts';
+import { parsePod, type PodObject } from '../model/pod.ts';
+import { Controller, type Reconcile } from '../usecases/controller.ts';
+import { provisionClaim } from '../usecases/provision-claim.ts';
+import { releaseVolume } from '../usecases/release-volume.ts';
+import { wakePods } from '../usecases/wake-pods.ts';
+import type { ControlConfig, ControlParts } from './control-parts.ts';
+
+/** One loop: what it does for a key, and how it hears which keys have work. */
+interface Loop {
+  readonly name: string;
+  readonly reconcile: Reconcile;
+  readonly workers: number;
+  /** All keys there are, for the start of a term. */
+  readonly keys: () => Iterable<string>;
+}
+
+/**
+ * Runs the loops of `berth control` while this replica leads. Keys are heard of at any time,
+ * also by a replica that does not lead: it starts its term with all keys anyway.
+ */
+export async function runLoops(
+  parts: ControlParts,
+  config: ControlConfig,
+  metrics: ControlMetrics,
+  signal: AbortSignal,
+): Promise<void> {
+  const { api, log, now, state } = parts;
+  const loops = loopsOf(parts, config);
+  const running = new Map<string, Controller>();
+  const enqueue = (name: string, key: string): void => running.get(name)?.enqueue(key);
+  listen(parts, enqueue);
+  const work = async (term: AbortSignal): Promise<void> => {
+    const controllers = loops.map((loop) => {
+      const controller = open(loop, parts, metrics);
+      running.set(loop.name, controller);
+      for (const key of loop.keys()) {
+        controller.enqueue(key);
+      }
+      return controller.run(term);
+    });
+    await Promise.all(controllers);
+    running.clear();
+  };
+  while (state.notSynced().length > 0 && !signal.aborted) {
+    await parts.sleep(50, signal);
+  }
+  const identity = `${hostname()}_${randomUUID()}`;
+  const { namespace } = config;
+  await runWhileLeading(
+    { api, log, now, namespace, name: 'berth-control', identity },
+    work,
+    signal,
+  );
+}
+
+function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
+  const { state } = parts;
+  const keysOf = (objects: Iterable<object>): string[] => [...objects].map(keyOf);
+  return [
+    {
+      name: 'release',
+      reconcile: releaseVolume({ ...parts, abandonedAfterMs: config.abandonedAfter }),
+      workers: 8,
+      keys: () => [
+        ...keysOf(state.localVolumes.list()),
+        ...keysOf(state.persistentVolumes.list()).filter((name) => isOurPv(parts, name)),
+      ],
+    },
+    {
+      name: 'provision-claim',
+      reconcile: provisionClaim({ ...parts, lookup: parts.liveLookup }),
+      workers: 16,
+      keys: () => unboundClaims(parts),
+    },
+    {
+      name: 'wake',
+      reconcile: wakePods(parts),
+      workers: 1,
+      keys: () => parts.nodes.names(),
+    },
+    {
+      name: 'pool-status',
+      reconcile: writePoolStatus(parts),
+      workers: 1,
+      keys: () => keysOf(state.pools.list()),
+    },
+  ];
+}
+
+function open(loop: Loop, { log, sleep }: ControlParts, metrics: ControlMetrics): Controller {
+  return new Controller({
+    reconcile: loop.reconcile,
+    workers: loop.workers,
+    firstPauseMs: 500,
+    longestPauseMs: 60_000,
+    sleep,
+    onError: (key, error, pauseMs) => {
+      metrics.reconcileFailed(loop.name);
+      const reason = describeError(error);
+      log.warn('a loop failed for a key', { loop: loop.name, key, reason, pauseMs });
+    },
+  });
+}
+
+function isOurPv({ persistentVolumes }: ControlParts, name: string): boolean {
+  return persistentVolumes.get(name)?.ours === true;
+}
+
+function unboundClaims({ state }: ControlParts): string[] {
+  return [...state.claims.list()].filter((claim) => !claim.spec?.volumeName).map(keyOf);
+}
+
+type Enqueue = (loop: string, key: string) => void;
+
+/** Which change means work for which key. */
+function listen(parts: ControlParts, enqueue: Enqueue): void {
+  listenToVolumes(parts, enqueue);
+  listenToClaims(parts, enqueue);
+  listenToRoom(parts, enqueue);
+  listenToPools(parts, enqueue);
+}
+
+function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
+  state.localVolumes.onChange((before, after) => {
+    enqueue('release', (after ?? before)?.metadata.name ?? '');
+    if (!after && before) {
+      enqueue('wake', before.spec.node);
+    }
+  });
+  state.persistentVolumes.onChange((before, after) => {
+    const { name = '', annotations = {} } = (after ?? before)?.metadata ?? {};
+    if (annotations[provisionedByAnnotation] === provisioner) {
+      enqueue('release', name);
+    }
+  });
+}
+
+function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
+  state.claims.onChange((before, after) => {
+    if (after && !after.spec?.volumeName) {
+      enqueue('provision-claim', keyOf(after));
+    }
+    if (!after && before?.metadata?.uid !== undefined) {
+      enqueue('release', volumeName(before.metadata.uid));
+    }
+  });
+  // A pod that has its node while a claim of it is unbound did not come by our bind verb.
+  state.pods.onChange((_before, after) => {
+    for (const key of after ? assignedClaimKeys(after) : []) {
+      if (!state.claims.get(key)?.spec?.volumeName) {
+        enqueue('provision-claim', key);
+      }
+    }
+  });
+}
+
+function assignedClaimKeys(object: PodObject): readonly string[] {
+  const pod = parsePod(object);
+  return pod.ok && pod.value.nodeName !== ''
+    ? pod.value.claims.map(({ name }) => `${pod.value.namespace}/${name}`)
+    : [];
+}
+
+/** Only a pool that has more to give than before is worth waking anybody. */
+function listenToRoom({ state, ledger, nodes }: ControlParts, enqueue: Enqueue): void {
+  const free = new Map<string, number>();
+  state.nodes.onChange((before, after) => {
+    const node = (after ?? before)?.metadata?.name ?? '';
+    for (const pool of nodes.node(node)?.poolNames ?? []) {
+      const key = `${node}/${pool}`;
+      const now = ledger.room({ node, pool })?.free ?? 0;
+      if (now > (free.get(key) ?? 0)) {
+        enqueue('wake', node);
+      }
+      free.set(key, now);
+    }
+  });
+}
+
+function listenToPools({ state }: ControlParts, enqueue: Enqueue): void {
+  state.storageNodes.onChange((before, after) => {
+    const pools = [...(before?.status?.pools ?? []), ...(after?.status?.pools ?? [])];
+    for (const name of new Set(pools.map((pool) => pool.name))) {
+      enqueue('pool-status', name);
+    }
+  });
+  state.pools.onChange((_before, after) => {
+    if (after) {
+      enqueue('pool-status', after.metadata.name);
+    }
+  });
+}

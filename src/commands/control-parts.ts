@@ -1,0 +1,103 @@
+import { parsePoolSpec } from '../backends/index.ts';
+import type { SettingValues } from '../config/settings.ts';
+import type { controlSettings } from '../config/control-settings.ts';
+import { claimStore } from '../kube/claim-store.ts';
+import type { KubeClient } from '../kube/client.ts';
+import {
+  clusterLookup,
+  feedLedger,
+  watchCluster,
+  type ClusterState,
+} from '../kube/cluster-state.ts';
+import { eventSink } from '../kube/events.ts';
+import { localVolumeStore, waiter } from '../kube/local-volumes.ts';
+import { NodeIndex, type AllocationRule } from '../kube/node-index.ts';
+import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
+import { podStore } from '../kube/pods.ts';
+import { sleep } from '../platform/sleep.ts';
+import { Holds } from '../scheduling/holds.ts';
+import { Ledger } from '../scheduling/ledger.ts';
+import type { Log } from '../usecases/ports.ts';
+import { provision } from '../usecases/provision.ts';
+
+export type ControlConfig = SettingValues<typeof controlSettings>;
+
+/** Everything that the verbs and the loops of `berth control` share. */
+export type ControlParts = ReturnType<typeof controlParts>;
+
+const now = (): number => Date.now();
+
+// The parts name their own types; a written one would only repeat them.
+// eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
+export function controlParts(client: KubeClient, config: ControlConfig, log: Log) {
+  const { api } = client;
+  const state = watchCluster(client, log, config.namespace);
+  const ledger = new Ledger();
+  const allocationRule = allocationRules(state);
+  const silentAfterMs = config.nodeSilentAfter;
+  const nodes = new NodeIndex({ ledger, allocationRule, now, silentAfterMs });
+  feedLedger(state, ledger, nodes);
+  const volumes = localVolumeStore(api, state.localVolumes, waiter(state.localVolumes));
+  const hostname = (node: string): string | undefined =>
+    nodes.node(node)?.labels['kubernetes.io/hostname'];
+  const memory = state.persistentVolumes;
+  const persistentVolumes = persistentVolumeStore({ api, memory, hostname });
+  const readyTimeoutMs = config.readyTimeout;
+  const changes = bell();
+  const ring = changes.ring;
+  return {
+    api,
+    state,
+    ledger,
+    nodes,
+    volumes,
+    persistentVolumes,
+    now,
+    log,
+    sleep,
+    claims: claimStore(api),
+    pods: podStore(api, state.pods, now),
+    lookup: clusterLookup(state, api),
+    liveLookup: clusterLookup(state, api, true),
+    holds: new Holds(ring),
+    changes,
+    events: eventSink({ api, log, now, component: 'berth-control' }),
+    provision: provision({ ledger, nodes, volumes, persistentVolumes, log, readyTimeoutMs }),
+  };
+}
+
+/** Reads each StoragePool once per change, not once per question. */
+function allocationRules(state: ClusterState): AllocationRule {
+  const rules = new Map<string, ReturnType<AllocationRule>>();
+  state.pools.onChange((before, after) => {
+    const name = (after ?? before)?.metadata.name ?? '';
+    const plan = after && parsePoolSpec(after.spec);
+    if (plan?.ok) {
+      rules.set(name, plan.value.allocatedFor);
+    } else {
+      rules.delete(name);
+    }
+  });
+  return (pool) => rules.get(pool);
+}
+
+/** Lets filters wait for the next change of what is promised. */
+function bell() {
+  let waiting: (() => void)[] = [];
+  return {
+    ring: (): void => {
+      const woken = waiting;
+      waiting = [];
+      woken.forEach((wake) => wake());
+    },
+    /** Resolves at the next ring, or after `ms`. */
+    next: (ms: number): Promise<void> =>
+      new Promise((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
+  };
+}

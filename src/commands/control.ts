@@ -1,0 +1,86 @@
+import { controlSettings } from '../config/control-settings.ts';
+import { addCapacity } from '../http/capacity.ts';
+import { controlMetrics } from '../http/control-metrics.ts';
+import { extenderApp } from '../http/extender.ts';
+import { listen } from '../http/listen.ts';
+import { opsApp } from '../http/ops.ts';
+import { openCluster } from '../kube/client.ts';
+import { readServerVersion } from '../kube/server-version.ts';
+import type { Pod } from '../model/pod.ts';
+import { jsonLog } from '../platform/log.ts';
+import { bindPod } from '../usecases/bind-pod.ts';
+import { explainWait } from '../usecases/explain-wait.ts';
+import { filterNodes, judgeNodes, type FilterAnswer } from '../usecases/filter-nodes.ts';
+import { preemptNodes } from '../usecases/preempt-nodes.ts';
+import { prioritizeNodes } from '../usecases/prioritize-nodes.ts';
+import { showCapacity } from '../usecases/show-capacity.ts';
+import { settingsOf, type Command } from './command.ts';
+import { runLoops } from './control-loops.ts';
+import { controlParts, type ControlParts } from './control-parts.ts';
+
+/** The scheduler extender, the reconcile loops, and what people see of capacity. */
+export const control: Command = {
+  summary: 'scheduler extender, reconcile loops and capacity endpoint',
+  settings: controlSettings,
+  run: async (around) => {
+    const config = settingsOf(controlSettings, around);
+    const log = jsonLog('control');
+    const client = openCluster(config.kubeconfig);
+    const parts = controlParts(client, config, log);
+    const version = readServerVersion(client.api, log, around.signal);
+    const notReady = (): readonly string[] => [
+      ...parts.state.notSynced(),
+      ...(version.known() ? [] : ['server version']),
+    ];
+    const metrics = controlMetrics({
+      waitingPods: () => [...parts.pods.pending()].filter((pod) => pod.nodeName === '').length,
+      volumes: () => parts.state.localVolumes.size,
+    });
+    const ports = { ...parts, nextChange: parts.changes.next };
+    const verbs = extenderApp({
+      filter: filterNodes(ports),
+      prioritize: prioritizeNodes(parts),
+      preempt: preemptNodes(parts),
+      bind: bindPod({ ...parts, lookup: parts.liveLookup }),
+      notReady,
+      knowsUnresolvable: () => version.atLeast(21),
+      filtered: (pod, answer) => {
+        metrics.rejected(answer.rejections.values());
+        tellWhy(pod, answer, parts);
+      },
+      observed: (verb, outcome, seconds) => metrics.verb(verb, outcome, seconds),
+      log,
+    });
+    const ops = opsApp(notReady, metrics.registry);
+    const capacity = { ...parts, judge: judgeNodes(ports) };
+    addCapacity(ops, () => showCapacity(capacity), notReady);
+    const { signal } = around;
+    const verbServer = await listen(verbs, {
+      address: config.listenAddress,
+      port: config.port,
+      signal,
+    });
+    const opsServer = await listen(ops, {
+      address: config.opsAddress,
+      port: config.opsPort,
+      signal,
+    });
+    log.info('serving', { verbs: verbServer.port, ops: opsServer.port });
+    await Promise.all([
+      parts.state.run(signal),
+      runLoops(parts, config, metrics, signal),
+      verbServer.closed,
+      opsServer.closed,
+    ]);
+  },
+};
+
+/** Tells the owner of a pod that found no node what it needs and what the nearest nodes have. */
+function tellWhy(pod: Pod, answer: FilterAnswer, { events }: ControlParts): void {
+  if (answer.feasible.length > 0) {
+    return;
+  }
+  const { namespace, name, uid } = pod;
+  const about = { apiVersion: 'v1', kind: 'Pod', namespace, name, uid };
+  events.warning(about, 'BerthNoRoom', explainWait(answer));
+}

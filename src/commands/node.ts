@@ -1,0 +1,209 @@
+import { readFile } from 'node:fs/promises';
+import { backends } from '../backends/index.ts';
+import { nodeSettings } from '../config/node-settings.ts';
+import { listen } from '../http/listen.ts';
+import { opsApp } from '../http/ops.ts';
+import { openCluster } from '../kube/client.ts';
+import { renewNodeLease } from '../kube/node-lease.ts';
+import { toShownNode } from '../kube/node-board.ts';
+import { isNewsForAgent } from '../kube/node-volumes.ts';
+import type { Node } from '../kube/objects.ts';
+import { storageNodeStore } from '../kube/storage-nodes.ts';
+import { describeError } from '../model/errors.ts';
+import { poolOfCapacityAnnotation } from '../model/names.ts';
+import { jsonLog } from '../platform/log.ts';
+import { programVersion } from '../platform/program-version.ts';
+import { runCommand } from '../platform/run-command.ts';
+import { sleep } from '../platform/sleep.ts';
+import { Controller } from '../usecases/controller.ts';
+import { NodeReporter } from '../usecases/node-reporter.ts';
+import type { Log } from '../usecases/ports.ts';
+import { volumeReconciler } from '../usecases/reconcile-volume.ts';
+import { settingsOf, type Command } from './command.ts';
+import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
+
+/** The agent of one node: makes and removes its volumes, and reports what is free. */
+export const node: Command = {
+  summary: 'the agent of one node: makes and removes volumes, reports free capacity',
+  settings: nodeSettings,
+  run: async (around) => {
+    const config = settingsOf(nodeSettings, around);
+    const log = jsonLog('node');
+    const { signal } = around;
+    // First of all: kubelet may be following these links at this moment.
+    for (const backend of Object.values(backends)) {
+      await backend.dropStaleLinks(config.runDir, runCommand);
+    }
+    const client = openCluster(config.kubeconfig);
+    const parts = nodeParts(client, config, log);
+    const agent = await assemble(parts, config, log, signal);
+    const ops = opsApp(agent.notReady, parts.metrics);
+    const { listenAddress: address, port } = config;
+    const server = await listen(ops, { address, port, signal });
+    log.info('serving', { node: config.nodeName, ops: server.port });
+    const { memory } = parts;
+    await Promise.all([
+      ...Object.values(memory).map((reflector) => reflector.run(signal)),
+      agent.run(signal),
+      server.closed,
+    ]);
+  },
+};
+
+interface Agent {
+  readonly notReady: () => readonly string[];
+  readonly run: (signal: AbortSignal) => Promise<void>;
+}
+
+const volumeWorkers = 8;
+const syncLookMs = 20;
+const retryLeaseMs = 2_000;
+const reportKey = 'node';
+
+async function assemble(
+  parts: NodeParts,
+  config: NodeConfig,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Agent> {
+  const { api, memory, volumes, pools, board, events, meter } = parts;
+  const { nodeName, namespace, reportDelay, leaseRenew } = config;
+  const standings = storageNodeStore(api, {
+    node: nodeName,
+    machineId: await readMachineId(config.machineIdFile, log),
+    agentVersion: await programVersion(),
+  });
+  const onError =
+    (event: string) =>
+    (key: string, error: unknown, pauseMs: number | undefined): void =>
+      log.warn(event, { key, error: describeError(error), pauseMs });
+
+  let isReportDue = false;
+  const reportSoon = (): void => {
+    if (!isReportDue) {
+      isReportDue = true;
+      void sleep(reportDelay, signal).then(() => {
+        isReportDue = false;
+        reporting.enqueue(reportKey);
+      });
+    }
+  };
+  const reporter = new NodeReporter({
+    node: nodeName,
+    board,
+    standings,
+    volumes,
+    pools,
+    events,
+    meter,
+    now: Date.now,
+    reportSoon,
+    lookAt: (volume) => making.enqueue(volume),
+  });
+  const reporting = new Controller({
+    reconcile: async (_key, at) => {
+      parts.refreshPools();
+      await reporter.report(at);
+      return undefined;
+    },
+    onError: onError('the report failed'),
+    sleep,
+  });
+
+  /** Volumes that were there when the agent started and have not been looked at yet. */
+  let unsettled: Set<string> | undefined;
+  const making = new Controller({
+    reconcile: volumeReconciler({
+      node: nodeName,
+      volumes,
+      pools,
+      reports: reporter,
+      events,
+      log,
+      meter,
+      onSettled: (name) => unsettled?.delete(name),
+    }),
+    onError: onError('a volume is not as it should be'),
+    sleep,
+    workers: volumeWorkers,
+  });
+
+  async function beat(at: AbortSignal): Promise<void> {
+    while (!at.aborted) {
+      let pauseMs = leaseRenew;
+      try {
+        await renewNodeLease({ api, namespace, node: nodeName }, Date.now());
+      } catch (error) {
+        pauseMs = Math.min(retryLeaseMs, leaseRenew);
+        log.warn('the lease was not renewed', { error: describeError(error), pauseMs });
+      }
+      reporter.changed();
+      await sleep(pauseMs, at);
+    }
+  }
+
+  function listenToChanges(): void {
+    const poolsChanged = (): void => {
+      parts.refreshPools();
+      reporter.changed();
+    };
+    memory.pools.onChange(poolsChanged);
+    memory.nodes.onChange((before, after) => {
+      if (facts(before) !== facts(after)) {
+        poolsChanged();
+      }
+    });
+    memory.volumes.onChange((before, after) => {
+      if (isNewsForAgent(before, after)) {
+        making.enqueue((after ?? before)?.metadata.name ?? '');
+      }
+    });
+  }
+
+  async function resume(at: AbortSignal): Promise<void> {
+    while (parts.notSynced().length > 0 && !at.aborted) {
+      await sleep(syncLookMs, at);
+    }
+    while (!at.aborted) {
+      try {
+        reporter.resume(await standings.read(), board.shown());
+        return;
+      } catch (error) {
+        log.warn('the StorageNode cannot be read', { error: describeError(error) });
+        await sleep(retryLeaseMs, at);
+      }
+    }
+  }
+
+  return {
+    notReady: () => [
+      ...parts.notSynced(),
+      ...(unsettled === undefined ? ['volumes not looked at'] : []),
+      ...(unsettled?.size ? [`${unsettled.size} volumes not attached`] : []),
+    ],
+    run: async (at) => {
+      await resume(at);
+      parts.refreshPools();
+      unsettled = new Set(volumes.list().map(({ name }) => name));
+      unsettled.forEach((name) => making.enqueue(name));
+      listenToChanges();
+      await Promise.all([making.run(at), reporting.run(at), beat(at)]);
+    },
+  };
+}
+
+/** All that the agent reads of its Node, as one text. */
+function facts(node: Node | undefined): string {
+  const { labels, annotations } = toShownNode(node ?? {});
+  const own = Object.entries(annotations).filter(([key]) => poolOfCapacityAnnotation(key));
+  return JSON.stringify([node !== undefined, labels, own]);
+}
+
+async function readMachineId(file: string, log: Log): Promise<string> {
+  try {
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    log.warn('the machine has no id that can be read', { file, error: describeError(error) });
+    return '';
+  }
+}

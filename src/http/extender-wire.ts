@@ -1,0 +1,156 @@
+import { parsePod, type Pod } from '../model/pod.ts';
+import { err, ok, type Result } from '../model/result.ts';
+import type { BindRequest } from '../usecases/bind-pod.ts';
+import type { FilterAnswer } from '../usecases/filter-nodes.ts';
+import type { NodeScore } from '../usecases/prioritize-nodes.ts';
+
+/**
+ * The extender protocol of kube-scheduler (staging/src/k8s.io/kube-scheduler/extender/v1/types.go).
+ *
+ * Its Go types carry no JSON tags, so the keys are written with capitals. Go reads keys without
+ * regard to case; what we are sent is always the exact form, and anything else is a mistake.
+ */
+
+export interface ExtenderArgs {
+  readonly pod: Pod;
+  readonly nodeNames: readonly string[];
+}
+
+/** @returns the pod and the candidates, or what is wrong with the body */
+export function parseExtenderArgs(body: unknown): Result<ExtenderArgs, string> {
+  const fields = asObject(body);
+  if (!fields.ok) {
+    return fields;
+  }
+  const { Pod: podObject, NodeNames: nodeNames } = fields.value;
+  if (typeof podObject !== 'object' || podObject === null) {
+    return err(`Pod is ${show(podObject)}: an object is required${hint(fields.value, 'Pod')}`);
+  }
+  const pod = parsePod(podObject);
+  if (!pod.ok) {
+    return pod;
+  }
+  if (!Array.isArray(nodeNames)) {
+    const why = 'a list is required: set nodeCacheCapable: true for this extender';
+    return err(`NodeNames is ${show(nodeNames)}: ${why}${hint(fields.value, 'NodeNames')}`);
+  }
+  const wrong = nodeNames.findIndex((name) => typeof name !== 'string' || name === '');
+  if (wrong >= 0) {
+    return err(`NodeNames[${wrong}] is ${show(nodeNames[wrong])}: the name of a node is required`);
+  }
+  return ok({ pod: pod.value, nodeNames: nodeNames as string[] });
+}
+
+/** @returns what to bind, or what is wrong with the body */
+export function parseBindingArgs(body: unknown): Result<BindRequest, string> {
+  const fields = asObject(body);
+  if (!fields.ok) {
+    return fields;
+  }
+  const { PodName, PodNamespace, PodUID, Node } = fields.value;
+  for (const [key, value] of Object.entries({ PodName, PodNamespace, PodUID, Node })) {
+    if (typeof value !== 'string' || value === '') {
+      return err(`${key} is ${show(value)}: a text is required${hint(fields.value, key)}`);
+    }
+  }
+  return ok({
+    name: PodName as string,
+    namespace: PodNamespace as string,
+    uid: PodUID as string,
+    node: Node as string,
+  });
+}
+
+export interface PreemptionArgs {
+  readonly pod: Pod;
+  /** The pods that the scheduler would evict, by node. */
+  readonly victims: ReadonlyMap<string, readonly string[]>;
+}
+
+interface MetaVictims {
+  readonly Pods?: readonly { readonly UID?: string }[] | null;
+  readonly NumPDBViolations?: number;
+}
+
+/** @returns the candidates of a preemption, or what is wrong with the body */
+export function parsePreemptionArgs(body: unknown): Result<PreemptionArgs, string> {
+  const fields = asObject(body);
+  if (!fields.ok) {
+    return fields;
+  }
+  const { Pod: podObject, NodeNameToMetaVictims: byNode } = fields.value;
+  const pod = parsePod(podObject ?? {});
+  if (!pod.ok) {
+    return pod;
+  }
+  if (typeof byNode !== 'object' || byNode === null) {
+    const why = 'an object is required: set nodeCacheCapable: true for this extender';
+    return err(`NodeNameToMetaVictims is ${show(byNode)}: ${why}`);
+  }
+  const victims = Object.entries(byNode as Record<string, MetaVictims | null>).map(
+    ([node, one]) => [node, (one?.Pods ?? []).map(({ UID }) => UID ?? '')] as const,
+  );
+  return ok({ pod: pod.value, victims: new Map(victims) });
+}
+
+/** NumPDBViolations goes back as it came: which pods are evicted has not changed. */
+export function toPreemptionResult(body: unknown, nodes: ReadonlySet<string>): object {
+  const { NodeNameToMetaVictims } = body as {
+    NodeNameToMetaVictims: Readonly<Record<string, unknown>>;
+  };
+  const kept = Object.entries(NodeNameToMetaVictims).filter(([node]) => nodes.has(node));
+  return { NodeNameToMetaVictims: Object.fromEntries(kept) };
+}
+
+export interface FilterResult {
+  readonly NodeNames: readonly string[];
+  readonly FailedNodes: Readonly<Record<string, string>>;
+  readonly FailedAndUnresolvableNodes: Readonly<Record<string, string>>;
+  readonly Error: string;
+}
+
+/**
+ * Evicting pods frees no volume, so a refused node is unresolvable. Schedulers before 1.21 do not
+ * know that field and would take such a node for one that was merely left out.
+ */
+export function toFilterResult(answer: FilterAnswer, knowsUnresolvable: boolean): FilterResult {
+  const refused = Object.fromEntries(answer.rejected);
+  return {
+    NodeNames: answer.feasible,
+    FailedNodes: knowsUnresolvable ? {} : refused,
+    FailedAndUnresolvableNodes: knowsUnresolvable ? refused : {},
+    Error: '',
+  };
+}
+
+export function toFilterError(message: string): FilterResult {
+  return { NodeNames: [], FailedNodes: {}, FailedAndUnresolvableNodes: {}, Error: message };
+}
+
+export interface HostPriority {
+  readonly Host: string;
+  readonly Score: number;
+}
+
+export function toHostPriorities(scores: readonly NodeScore[]): readonly HostPriority[] {
+  return scores.map(({ node, score }) => ({ Host: node, Score: score }));
+}
+
+function asObject(body: unknown): Result<Readonly<Record<string, unknown>>, string> {
+  return typeof body === 'object' && body !== null && !Array.isArray(body)
+    ? ok(body as Record<string, unknown>)
+    : err(`the body is ${show(body)}: a JSON object is required`);
+}
+
+/** The commonest mistake of a hand-made request is the case of a key. */
+function hint(fields: Readonly<Record<string, unknown>>, key: string): string {
+  const near = Object.keys(fields).find(
+    (one) => one !== key && one.toLowerCase() === key.toLowerCase(),
+  );
+  return near === undefined ? '' : ` (the key is "${near}": it must be written "${key}")`;
+}
+
+function show(value: unknown): string {
+  const text = value === undefined ? 'missing' : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+}

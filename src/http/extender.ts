@@ -1,0 +1,134 @@
+import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
+import { describeError } from '../model/errors.ts';
+import type { BindPod } from '../usecases/bind-pod.ts';
+import type { FilterAnswer, FilterNodes } from '../usecases/filter-nodes.ts';
+import type { Log } from '../usecases/ports.ts';
+import type { PreemptNodes } from '../usecases/preempt-nodes.ts';
+import type { PrioritizeNodes } from '../usecases/prioritize-nodes.ts';
+import type { Pod } from '../model/pod.ts';
+import {
+  parseBindingArgs,
+  parseExtenderArgs,
+  parsePreemptionArgs,
+  toFilterError,
+  toFilterResult,
+  toHostPriorities,
+  toPreemptionResult,
+} from './extender-wire.ts';
+
+/** The verbs, as plain functions: parse, ask, answer is all that happens here. */
+export interface ExtenderHandlers {
+  readonly filter: FilterNodes;
+  readonly prioritize: PrioritizeNodes;
+  readonly preempt: PreemptNodes;
+  readonly bind: BindPod;
+  /** Empty when the verbs may be answered. */
+  readonly notReady: () => readonly string[];
+  /** Whether the scheduler reads FailedAndUnresolvableNodes (from 1.21). */
+  readonly knowsUnresolvable: () => boolean;
+  /** Hears of every answer, for events, logs and metrics. */
+  readonly filtered: (pod: Pod, answer: FilterAnswer, seconds: number) => void;
+  readonly observed: (verb: string, outcome: 'ok' | 'error', seconds: number) => void;
+  readonly log: Log;
+}
+
+/** 5000 names are 200 kB; a whole Node list, which is not wanted, would be tens of MB. */
+const bodyLimit = '16mb';
+
+/**
+ * The HTTP face of the scheduler extender.
+ *
+ * kube-scheduler reads the body of an answer with status 200 only; so every "no" is a 200 with
+ * its reason. The one exception is prioritize, which has no field for an error.
+ */
+export function extenderApp(handlers: ExtenderHandlers): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(express.json({ limit: bodyLimit, type: () => true }));
+
+  app.post('/filter', async (req, res) => {
+    const startedAt = performance.now();
+    const args = parseExtenderArgs(req.body);
+    const missing = handlers.notReady();
+    if (!args.ok || missing.length > 0) {
+      const error = args.ok ? `berth is not ready: ${missing.join(', ')}` : `berth: ${args.error}`;
+      handlers.observed('filter', 'error', secondsSince(startedAt));
+      res.json(toFilterError(error));
+      return;
+    }
+    const { pod, nodeNames } = args.value;
+    const answer = await handlers.filter(pod, nodeNames);
+    res.json(toFilterResult(answer, handlers.knowsUnresolvable()));
+    const seconds = secondsSince(startedAt);
+    handlers.observed('filter', 'ok', seconds);
+    handlers.filtered(pod, answer, seconds);
+  });
+
+  app.post('/prioritize', async (req, res) => {
+    const startedAt = performance.now();
+    const args = parseExtenderArgs(req.body);
+    if (!args.ok) {
+      handlers.observed('prioritize', 'error', secondsSince(startedAt));
+      res.status(400).json({ error: args.error });
+      return;
+    }
+    res.json(toHostPriorities(await handlers.prioritize(args.value.pod, args.value.nodeNames)));
+    handlers.observed('prioritize', 'ok', secondsSince(startedAt));
+  });
+
+  app.post('/preempt', async (req, res) => {
+    const startedAt = performance.now();
+    const args = parsePreemptionArgs(req.body);
+    if (!args.ok) {
+      handlers.observed('preempt', 'error', secondsSince(startedAt));
+      res.status(400).json({ error: args.error });
+      return;
+    }
+    const nodes = await handlers.preempt(args.value.pod, args.value.victims);
+    res.json(toPreemptionResult(req.body, nodes));
+    handlers.observed('preempt', 'ok', secondsSince(startedAt));
+  });
+
+  app.post('/bind', async (req, res) => {
+    const startedAt = performance.now();
+    const args = parseBindingArgs(req.body);
+    const missing = handlers.notReady();
+    const result = !args.ok
+      ? args
+      : missing.length > 0
+        ? { ok: false as const, error: `berth is not ready: ${missing.join(', ')}` }
+        : await handlers.bind(args.value);
+    res.json({ Error: result.ok ? '' : result.error });
+    handlers.observed('bind', result.ok ? 'ok' : 'error', secondsSince(startedAt));
+    handlers.log.info('bind answered', {
+      pod: args.ok ? `${args.value.namespace}/${args.value.name}` : undefined,
+      node: args.ok ? args.value.node : undefined,
+      error: result.ok ? undefined : result.error,
+      ms: Math.round(secondsSince(startedAt) * 1000),
+    });
+  });
+
+  app.use(answerFailure(handlers));
+  return app;
+}
+
+/** A body that cannot be read, or a failure on the way: the scheduler gets the reason too. */
+function answerFailure({ log, observed }: ExtenderHandlers): ErrorRequestHandler {
+  return (error: Error & { status?: number }, req, res: Response, _next) => {
+    const message = `berth: ${describeError(error)}`;
+    log.warn('a verb failed', { path: req.path, error: message });
+    observed(req.path.slice(1), 'error', 0);
+    if (req.path === '/bind') {
+      res.json({ Error: message });
+    } else if (req.path === '/filter') {
+      res.json(toFilterError(message));
+    } else {
+      res.status(error.status ?? 500).json({ error: message });
+    }
+  };
+}
+
+function secondsSince(startedAt: number): number {
+  return (performance.now() - startedAt) / 1000;
+}

@@ -1,0 +1,23 @@
+import { selectedNodeAnnotation } from '../model/names.ts';
+import type { ClaimStore } from '../usecases/cluster.ts';
+import type { KubeApi } from './api.ts';
+import { toClaim } from './claims.ts';
+import { readLive } from './live.ts';
+import type { PersistentVolumeClaim } from './objects.ts';
+import { resourcePath } from './paths.ts';
+
+export function claimStore(api: KubeApi): ClaimStore {
+  const path = (namespace: string, name: string): string =>
+    resourcePath('persistentvolumeclaims', { namespace, name });
+  return {
+    read: async (namespace, name) => {
+      const object = await readLive<PersistentVolumeClaim>(api, path(namespace, name));
+      return object && toClaim(object);
+    },
+    clearSelectedNode: async ({ ref }) => {
+      const annotations = { [selectedNodeAnnotation]: null };
+      const patch = { metadata: { uid: ref.uid, annotations } };
+      await api.patch(path(ref.namespace, ref.name), 'merge', patch);
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import type { Claim, VolumeClass } from '../model/claim.ts';
+import { selectedNodeAnnotation } from '../model/names.ts';
+import { requestedBytes } from '../model/pod.ts';
+import { parseClassParameters } from '../model/storage-class.ts';
+import type { PersistentVolumeClaim, StorageClass } from './objects.ts';
+
+export function toClaim(object: PersistentVolumeClaim): Claim {
+  const { metadata = {}, spec = {}, status = {} } = object;
+  const owner = metadata.ownerReferences?.find((one) => one.kind === 'Pod' && one.controller);
+  return {
+    ref: {
+      namespace: metadata.namespace ?? '',
+      name: metadata.name ?? '',
+      uid: metadata.uid ?? '',
+    },
+    requested: requestedBytes(spec.resources?.requests),
+    className: spec.storageClassName ?? metadata.annotations?.[betaClassAnnotation],
+    volumeName: spec.volumeName ?? '',
+    volumeMode: spec.volumeMode === 'Block' ? 'Block' : 'Filesystem',
+    accessModes: spec.accessModes ?? [],
+    hasSelector: spec.selector !== undefined,
+    lost: status.phase === 'Lost',
+    deleting: metadata.deletionTimestamp !== undefined,
+    selectedNode: metadata.annotations?.[selectedNodeAnnotation] ?? '',
+    ownerPodUid: owner?.uid,
+  };
+}
+
+/** The name that a class had on a claim before it had a field; Kubernetes still reads it. */
+const betaClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
+
+export function toVolumeClass(object: StorageClass): VolumeClass {
+  return {
+    name: object.metadata?.name ?? '',
+    provisioner: object.provisioner,
+    waitsForPod: object.volumeBindingMode === 'WaitForFirstConsumer',
+    reclaimPolicy: object.reclaimPolicy === 'Retain' ? 'Retain' : 'Delete',
+    mountOptions: object.mountOptions ?? [],
+    parameters: parseClassParameters(object.parameters ?? {}),
+  };
+}
+
+const defaultClassAnnotation = 'storageclass.kubernetes.io/is-default-class';
+
+/** The default class; of several the newest, then the first by name, as the API server chooses. */
+export function defaultClass(classes: Iterable<StorageClass>): StorageClass | undefined {
+  return [...classes]
+    .filter(({ metadata }) => metadata?.annotations?.[defaultClassAnnotation] === 'true')
+    .sort(
+      (a, b) =>
+        createdAt(b).localeCompare(createdAt(a)) ||
+        (a.metadata?.name ?? '').localeCompare(b.metadata?.name ?? ''),
+    )[0];
+}
+
+function createdAt({ metadata }: StorageClass): string {
+  return metadata?.creationTimestamp ?? '';
+}

@@ -1,0 +1,177 @@
+import { bytes } from '../model/bytes.ts';
+import { nodeLabel, poolOfCapacityAnnotation, volumeName } from '../model/names.ts';
+import type { LedgerVolume, Ledger } from '../scheduling/ledger.ts';
+import type { Lookup } from '../usecases/cluster.ts';
+import type { Log } from '../usecases/ports.ts';
+import type { KubeApi } from './api.ts';
+import { defaultClass, toClaim, toVolumeClass } from './claims.ts';
+import type { KubeClient } from './client.ts';
+import type { LocalVolumeObject, StorageNodeObject, StoragePoolObject } from './custom-objects.ts';
+import { readLive } from './live.ts';
+import { toLocalVolume } from './local-volumes.ts';
+import type { NodeIndex } from './node-index.ts';
+import type {
+  KubeObject,
+  Lease,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  StorageClass,
+} from './objects.ts';
+import { resourcePath, type Resource } from './paths.ts';
+import { toPersistentVolume } from './persistent-volumes.ts';
+import { createReflector, type Reflector, type ReflectorOptions } from './reflector.ts';
+
+/** Everything that control watches. */
+export interface ClusterState {
+  readonly nodes: Reflector<Node>;
+  readonly leases: Reflector<Lease>;
+  readonly pods: Reflector<Pod>;
+  readonly claims: Reflector<PersistentVolumeClaim>;
+  readonly persistentVolumes: Reflector<PersistentVolume>;
+  readonly classes: Reflector<StorageClass>;
+  readonly localVolumes: Reflector<LocalVolumeObject>;
+  readonly pools: Reflector<StoragePoolObject>;
+  readonly storageNodes: Reflector<StorageNodeObject>;
+  /** The collections that have not been read yet. */
+  notSynced(): readonly string[];
+  /** Resolves, and never rejects, once `signal` has fired. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+type Selector = NonNullable<ReflectorOptions<KubeObject>['selector']>;
+
+/** Watches the cluster. Big objects are cut down to what is used: there may be thousands. */
+export function watchCluster(client: KubeClient, log: Log, namespace: string): ClusterState {
+  function open<T extends KubeObject>(
+    resource: Resource,
+    trim: (object: T) => T = withoutManagedFields,
+    selector: Selector = {},
+    inNamespace?: string,
+  ): Reflector<T> {
+    const path = resourcePath(resource, { namespace: inNamespace });
+    return createReflector<T>({ ...client, log, path, selector, trim });
+  }
+  const state = {
+    nodes: open<Node>('nodes', trimNode),
+    leases: open<Lease>('leases', undefined, { labelSelector: nodeLabel }, namespace),
+    pods: open<Pod>('pods', trimPod, { fieldSelector: 'status.phase=Pending' }),
+    claims: open<PersistentVolumeClaim>('persistentvolumeclaims'),
+    persistentVolumes: open<PersistentVolume>('persistentvolumes'),
+    classes: open<StorageClass>('storageclasses'),
+    localVolumes: open<LocalVolumeObject>('localvolumes'),
+    pools: open<StoragePoolObject>('storagepools'),
+    storageNodes: open<StorageNodeObject>('storagenodes'),
+  };
+  const all = Object.entries(state);
+  return {
+    ...state,
+    notSynced: () => all.filter(([, reflector]) => !reflector.synced).map(([name]) => name),
+    run: async (signal) => {
+      await Promise.all(all.map(([, reflector]) => reflector.run(signal)));
+    },
+  };
+}
+
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  if (object.metadata?.managedFields) {
+    delete object.metadata.managedFields;
+  }
+  return object;
+}
+
+function trimNode({ metadata = {} }: Node): Node {
+  const { name, uid, resourceVersion, labels, annotations = {} } = metadata;
+  const ours = Object.entries(annotations).filter(
+    ([key]) => poolOfCapacityAnnotation(key) !== undefined,
+  );
+  return {
+    metadata: { name, uid, resourceVersion, labels, annotations: Object.fromEntries(ours) },
+  } as Node;
+}
+
+function trimPod({ metadata = {}, spec }: Pod): Pod {
+  const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
+  const { schedulerName, nodeName, priority, volumes = [] } = spec ?? { containers: [] };
+  const claims = volumes.filter((one) => one.persistentVolumeClaim ?? one.ephemeral);
+  return {
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp },
+    spec: { schedulerName, nodeName, priority, volumes: claims },
+  } as unknown as Pod;
+}
+
+/** Keeps ledger and node index in step with what is watched. */
+export function feedLedger(state: ClusterState, ledger: Ledger, nodes: NodeIndex): void {
+  state.nodes.onChange((before, after) => {
+    if (after) {
+      nodes.putNode(after);
+    } else {
+      nodes.removeNode(before?.metadata?.name ?? '');
+    }
+  });
+  state.leases.onChange((before, after) => {
+    if (after) {
+      nodes.putHeartbeat(after);
+    } else if (before) {
+      nodes.removeHeartbeat(before);
+    }
+  });
+  state.localVolumes.onChange((before, after) => {
+    if (after) {
+      ledger.setVolume(toLedgerVolume(after, nodes));
+    } else {
+      ledger.removeVolume(before?.metadata.name ?? '');
+    }
+  });
+}
+
+function toLedgerVolume(object: LocalVolumeObject, nodes: NodeIndex): LedgerVolume {
+  const { spec, status = {} } = object;
+  const { node, pool } = spec;
+  const allocated =
+    status.allocatedBytes === undefined
+      ? nodes.allocatedFor(pool)(bytes(spec.bytes))
+      : bytes(status.allocatedBytes);
+  const name = object.metadata.name;
+  return { name, node, pool, claimUid: spec.claimRef.uid, allocated, seenIn: status.generation };
+}
+
+/**
+ * Looks objects up in memory, and live where memory does not have them: a pod may reach the
+ * scheduler before its claim has reached our watch. With `liveClaims`, claims are always read live.
+ */
+export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = false): Lookup {
+  return {
+    claim: async (namespace, name) => {
+      const known = liveClaims ? undefined : state.claims.get(`${namespace}/${name}`);
+      const path = resourcePath('persistentvolumeclaims', { namespace, name });
+      const object = known ?? (await readLive<PersistentVolumeClaim>(api, path));
+      if (!object) {
+        return undefined;
+      }
+      const claim = toClaim(object);
+      const className = claim.className ?? defaultClass(state.classes.list())?.metadata?.name;
+      return { ...claim, className };
+    },
+    volumeClass: async (name) => {
+      if (name === undefined) {
+        const object = defaultClass(state.classes.list());
+        return object && toVolumeClass(object);
+      }
+      const path = resourcePath('storageclasses', { name });
+      const object = state.classes.get(name) ?? (await readLive<StorageClass>(api, path));
+      return object && toVolumeClass(object);
+    },
+    persistentVolume: async (name) => {
+      const path = resourcePath('persistentvolumes', { name });
+      const object =
+        state.persistentVolumes.get(name) ?? (await readLive<PersistentVolume>(api, path));
+      return object && toPersistentVolume(object);
+    },
+    localVolumeOf: (claimUid) => {
+      const object = state.localVolumes.get(volumeName(claimUid));
+      return object && toLocalVolume(object);
+    },
+  };
+}

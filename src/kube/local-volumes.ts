@@ -1,0 +1,183 @@
+import { bytes, type Bytes } from '../model/bytes.ts';
+import { labelValue } from '../model/label-value.ts';
+import { agentFinalizer, apiVersion, controlFinalizer, nodeLabel } from '../model/names.ts';
+import type { LocalVolume, VolumeSpec } from '../model/volume.ts';
+import type { VolumeStore } from '../usecases/cluster.ts';
+import { isConflict, isNotFound, type KubeApi } from './api.ts';
+import type { LocalVolumeObject } from './custom-objects.ts';
+import { readLive } from './live.ts';
+import { resourcePath } from './paths.ts';
+import type { Reflector } from './reflector.ts';
+
+/** Set before a PersistentVolume is made; from then on the volume belongs to its claim. */
+export const publishedAnnotation = 'berth.dev/published';
+
+export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
+  const { metadata, spec, status = {} } = object;
+  const finalizers = metadata.finalizers ?? [];
+  return {
+    name: metadata.name,
+    uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion ?? '',
+    spec: { ...spec, bytes: bytes(spec.bytes) },
+    status: {
+      ...status,
+      phase: status.phase ?? 'Pending',
+      allocatedBytes: optionalBytes(status.allocatedBytes),
+    },
+    deleting: metadata.deletionTimestamp !== undefined,
+    heldByControl: finalizers.includes(controlFinalizer),
+    heldByAgent: finalizers.includes(agentFinalizer),
+    published: metadata.annotations?.[publishedAnnotation] === 'true',
+    createdAt: Date.parse(metadata.creationTimestamp ?? ''),
+  };
+}
+
+function optionalBytes(n: number | undefined): Bytes | undefined {
+  return n === undefined ? undefined : bytes(n);
+}
+
+function path(name?: string): string {
+  return resourcePath('localvolumes', { name });
+}
+
+/** The LocalVolumes of the cluster: memory for reading, preconditions for every write. */
+export function localVolumeStore(
+  api: KubeApi,
+  memory: Reflector<LocalVolumeObject>,
+  wait: Waiter,
+): VolumeStore {
+  const get = (name: string): LocalVolume | undefined => {
+    const object = memory.get(name);
+    return object && toLocalVolume(object);
+  };
+  const read = async (name: string): Promise<LocalVolume | undefined> => {
+    const object = await readLive<LocalVolumeObject>(api, path(name));
+    return object && toLocalVolume(object);
+  };
+  return {
+    get,
+    read,
+    ensure: async (name, spec) => toLocalVolume(await ensureObject(api, name, spec)),
+    markPublished: (volume) =>
+      unlessChanged(async () => {
+        const { resourceVersion, uid } = volume;
+        const annotations = { [publishedAnnotation]: 'true' };
+        const patch = { metadata: { resourceVersion, uid, annotations } };
+        await api.patch(path(volume.name), 'merge', patch);
+      }),
+    markDeleted: ({ name, uid, resourceVersion }) =>
+      unlessChanged(() => api.delete(path(name), { uid, resourceVersion })),
+    releaseToAgent: (volume) => dropFinalizer(api, path(volume.name), volume.uid, controlFinalizer),
+    waitUntil: (name, done, timeoutMs) => wait.until(name, () => done(get(name)), timeoutMs),
+  };
+}
+
+/** @returns false where the object was changed or removed by another hand in between */
+async function unlessChanged(write: () => Promise<void>): Promise<boolean> {
+  try {
+    await write();
+    return true;
+  } catch (error) {
+    if (isConflict(error) || isNotFound(error)) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+async function ensureObject(
+  api: KubeApi,
+  name: string,
+  spec: VolumeSpec,
+): Promise<LocalVolumeObject> {
+  const metadata = {
+    name,
+    labels: { [nodeLabel]: labelValue(spec.node) },
+    finalizers: [controlFinalizer, agentFinalizer],
+  };
+  try {
+    return await api.create(path(), { apiVersion, kind: 'LocalVolume', metadata, spec });
+  } catch (error) {
+    if (isConflict(error)) {
+      return api.get(path(name));
+    }
+    throw error;
+  }
+}
+
+interface WithFinalizers {
+  readonly metadata: {
+    readonly uid?: string;
+    readonly resourceVersion?: string;
+    readonly finalizers?: string[];
+  };
+}
+
+/** Takes one finalizer off an object of that uid. Done already, or gone, is done. */
+export async function dropFinalizer(
+  api: KubeApi,
+  at: string,
+  uid: string,
+  finalizer: string,
+): Promise<void> {
+  for (;;) {
+    try {
+      const { metadata } = await api.get<WithFinalizers>(at);
+      const { finalizers = [], resourceVersion } = metadata;
+      if (metadata.uid !== uid || !finalizers.includes(finalizer)) {
+        return;
+      }
+      const left = finalizers.filter((one) => one !== finalizer);
+      await api.patch(at, 'merge', { metadata: { uid, resourceVersion, finalizers: left } });
+      return;
+    } catch (error) {
+      if (isNotFound(error)) {
+        return;
+      }
+      if (!isConflict(error)) {
+        throw error;
+      }
+    }
+  }
+}
+
+/** Lets callers wait for what a reflector will learn. */
+export interface Waiter {
+  /** @returns whether `done` came to hold within the time */
+  until(key: string, done: () => boolean, timeoutMs: number): Promise<boolean>;
+}
+
+/** Looks again at each change of the awaited key. */
+export function waiter<T extends LocalVolumeObject>(memory: Reflector<T>): Waiter {
+  const waiting = new Map<string, Set<() => void>>();
+  memory.onChange((before, after) => {
+    const name = (after ?? before)?.metadata.name ?? '';
+    for (const look of waiting.get(name) ?? []) {
+      look();
+    }
+  });
+  return {
+    until: (key, done, timeoutMs) =>
+      new Promise((resolve) => {
+        const looks = waiting.get(key) ?? new Set();
+        waiting.set(key, looks);
+        const end = (held: boolean): void => {
+          clearTimeout(timer);
+          looks.delete(look);
+          if (looks.size === 0) {
+            waiting.delete(key);
+          }
+          resolve(held);
+        };
+        const look = (): void => {
+          if (done()) {
+            end(true);
+          }
+        };
+        const timer = setTimeout(() => end(done()), timeoutMs);
+        looks.add(look);
+        look();
+      }),
+  };
+}

@@ -1,0 +1,65 @@
+import { bytes } from '../model/bytes.ts';
+import { apiVersion } from '../model/names.ts';
+import type { NodeStanding, StandingStore } from '../usecases/node-ports.ts';
+import { isNotFound, type KubeApi } from './api.ts';
+import type { StorageNodeObject } from './custom-objects.ts';
+import { readLive } from './live.ts';
+import { resourcePath } from './paths.ts';
+
+export interface NodeIdentity {
+  readonly node: string;
+  /** Another one under the same name means other disks. */
+  readonly machineId: string;
+  readonly agentVersion: string;
+}
+
+export interface StorageNodeStore extends StandingStore {
+  /** What an earlier agent of this node has written; empty where none has. Live. */
+  read(): Promise<Partial<NodeStanding>>;
+}
+
+/**
+ * This node's StorageNode. It has no owner: a Node that is deleted and comes back must find what
+ * is known of its disks.
+ */
+export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageNodeStore {
+  const { node: name, machineId: machineID, agentVersion } = identity;
+  let written = '';
+
+  async function read(): Promise<Partial<NodeStanding>> {
+    const object = await readLive<StorageNodeObject>(api, resourcePath('storagenodes', { name }));
+    const { generation, orphans } = object?.status ?? {};
+    return {
+      ...(generation !== undefined && { generation }),
+      ...(orphans !== undefined && {
+        orphans: orphans.map((orphan) => ({ ...orphan, bytes: bytes(orphan.bytes) })),
+      }),
+    };
+  }
+
+  async function patch(status: object): Promise<void> {
+    const path = resourcePath('storagenodes', { name, subresource: 'status' });
+    await api.patch(path, 'merge', { status });
+  }
+
+  async function write({ generation, pools, orphans }: NodeStanding): Promise<void> {
+    const status = { machineID, agentVersion, generation, pools, orphans };
+    const text = JSON.stringify(status);
+    if (text === written) {
+      return;
+    }
+    try {
+      await patch(status);
+    } catch (error) {
+      if (!isNotFound(error)) {
+        throw error;
+      }
+      const object = { apiVersion, kind: 'StorageNode', metadata: { name } };
+      await api.create(resourcePath('storagenodes'), object);
+      await patch(status);
+    }
+    written = text;
+  }
+
+  return { read, write };
+}

@@ -1,0 +1,121 @@
+import type { Bytes } from './bytes.ts';
+import { parseQuantity } from './quantity.ts';
+import { err, ok, type Result } from './result.ts';
+
+/** A claim that a pod names, or that will be made for it from a template. */
+export interface PodClaim {
+  /** The claim's name, in the pod's namespace. */
+  readonly name: string;
+  /** Set for a generic ephemeral volume: what the claim will ask, before it exists. */
+  readonly template?: ClaimTemplate | undefined;
+}
+
+export interface ClaimTemplate {
+  readonly className: string | undefined;
+  readonly requested: Result<Bytes, string>;
+}
+
+/** A pod, as far as placing its volumes needs it. */
+export interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly schedulerName: string;
+  /** Empty while it waits for a node. */
+  readonly nodeName: string;
+  readonly priority: number;
+  readonly deleting: boolean;
+  /** Milliseconds since the epoch; 0 where it is not known. */
+  readonly createdAt: number;
+  readonly claims: readonly PodClaim[];
+}
+
+interface ClaimSpecObject {
+  readonly storageClassName?: string | null;
+  readonly resources?: { readonly requests?: Readonly<Record<string, unknown>> | null };
+}
+
+/** The parts of core/v1 Pod that are read. */
+export interface PodObject {
+  readonly metadata?: {
+    readonly name?: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly deletionTimestamp?: unknown;
+    readonly creationTimestamp?: unknown;
+  };
+  readonly spec?: {
+    readonly schedulerName?: string;
+    readonly nodeName?: string;
+    readonly priority?: number;
+    readonly volumes?: readonly VolumeObject[] | null;
+  };
+}
+
+interface VolumeObject {
+  readonly name: string;
+  readonly persistentVolumeClaim?: { readonly claimName: string };
+  readonly ephemeral?: { readonly volumeClaimTemplate?: { readonly spec?: ClaimSpecObject } };
+}
+
+/** @returns the pod, or which field of it is missing */
+export function parsePod(object: PodObject): Result<Pod, string> {
+  const { name, namespace, uid, deletionTimestamp, creationTimestamp } = object.metadata ?? {};
+  for (const [field, value] of Object.entries({ name, namespace, uid })) {
+    if (typeof value !== 'string' || value === '') {
+      return err(`Pod.metadata.${field} is ${value === '' ? '""' : 'missing'}: a text is required`);
+    }
+  }
+  const identity = { namespace, name, uid } as Pick<Pod, 'namespace' | 'name' | 'uid'>;
+  const deleting = typeof deletionTimestamp === 'string';
+  const createdAt = typeof creationTimestamp === 'string' ? Date.parse(creationTimestamp) : 0;
+  return ok({
+    ...identity,
+    deleting,
+    createdAt,
+    ...parsePodSpec(object.spec ?? {}, identity.name),
+  });
+}
+
+function parsePodSpec(spec: NonNullable<PodObject['spec']>, podName: string) {
+  const { schedulerName = 'default-scheduler', nodeName = '', priority = 0, volumes } = spec;
+  const claims = (volumes ?? []).flatMap((volume) => claimOf(volume, podName));
+  return { schedulerName, nodeName, priority, claims };
+}
+
+/** A generic ephemeral volume's claim is called `<pod>-<volume>` (Kubernetes' ephemeral controller). */
+function claimOf(volume: VolumeObject, podName: string): PodClaim[] {
+  if (volume.persistentVolumeClaim) {
+    return [{ name: volume.persistentVolumeClaim.claimName }];
+  }
+  if (volume.ephemeral) {
+    const spec = volume.ephemeral.volumeClaimTemplate?.spec;
+    return [
+      {
+        name: `${podName}-${volume.name}`,
+        template: {
+          className: spec?.storageClassName ?? undefined,
+          requested: requestedBytes(spec?.resources?.requests),
+        },
+      },
+    ];
+  }
+  return [];
+}
+
+/** The size that a claim asks for. A missing or unreadable one is an error, never zero. */
+export function requestedBytes(
+  requests: Readonly<Record<string, unknown>> | null | undefined,
+): Result<Bytes, string> {
+  const storage = requests?.['storage'];
+  if (typeof storage !== 'string' && typeof storage !== 'number') {
+    return err('resources.requests.storage is missing');
+  }
+  const size = parseQuantity(String(storage));
+  if (!size.ok) {
+    return err(`resources.requests.storage: ${size.error}`);
+  }
+  return size.value > 0
+    ? size
+    : err(`resources.requests.storage is ${storage}: it must be above 0`);
+}

@@ -1,0 +1,122 @@
+import { constants, type BigIntStats } from 'node:fs';
+import { open, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { sharedLook } from '../usecases/one-at-a-time.ts';
+import { errorCode, ifThere } from './files.ts';
+import type { RunCommand } from './run-command.ts';
+import { sleep } from './sleep.ts';
+
+/** A loop device that has a file behind it. */
+export interface LoopDevice {
+  /** `/dev/loopN`. */
+  readonly path: string;
+  /** Where the file was found when it was attached; only for people, and as a first guess. */
+  readonly backFile: string;
+  /** Which file it is, whatever its name is now: see `fileIdentity`. */
+  readonly file: string;
+  readonly offset: number;
+  readonly sizeLimit: number;
+}
+
+export interface LoopDevices {
+  /** Every loop device that has a file behind it. */
+  list(): Promise<readonly LoopDevice[]>;
+  /** Puts `bytes` of the file, from `offset` on, behind a free device. @returns its path */
+  attach(file: string, part: { readonly offset: number; readonly bytes: number }): Promise<string>;
+  /** Takes the file away from the device. @throws Error while somebody uses the device */
+  detach(device: LoopDevice): Promise<void>;
+  /** Whether blocks that the user of the device trims are given back to the file's filesystem. */
+  passTrims(device: string, pass: boolean): Promise<void>;
+}
+
+/** The device and inode of a file: what a loop device really holds on to. */
+export function fileIdentity({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): string {
+  // The layout of dev_t in glibc: sys/sysmacros.h, gnu_dev_major and gnu_dev_minor.
+  const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
+  const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
+  return `${major}:${minor}/${ino}`;
+}
+
+const columns = 'NAME,BACK-FILE,BACK-INO,BACK-MAJ:MIN,OFFSET,SIZELIMIT';
+
+export function loopDevices(run: RunCommand): LoopDevices {
+  const list = sharedLook(async () => {
+    const text = await run('losetup', ['--list', '--json', '--output', columns]);
+    return parseDevices(text);
+  });
+
+  async function attach(file: string, part: { offset: number; bytes: number }): Promise<string> {
+    const where = ['--offset', String(part.offset), '--sizelimit', String(part.bytes)];
+    const args = ['--find', '--show', ...where, file];
+    try {
+      // Past the page cache, so that every byte is cached once and not twice.
+      return (await run('losetup', ['--direct-io=on', ...args])).trim();
+    } catch {
+      return (await run('losetup', args)).trim();
+    }
+  }
+
+  async function detach(device: LoopDevice): Promise<void> {
+    await refuseIfHeld(device.path);
+    await run('losetup', ['--detach', device.path]);
+    // The kernel detaches a device that is open only when its last user has closed it. A look by
+    // udev takes some milliseconds; what lasts longer is a user that must end first.
+    for (let looks = 0; looks < 25; looks += 1) {
+      const devices = await list();
+      if (!devices.some(({ path, file }) => path === device.path && file === device.file)) {
+        return;
+      }
+      await sleep(20);
+    }
+    throw new Error(
+      `${device.path} is still open somewhere: ${device.backFile} is kept until then`,
+    );
+  }
+
+  return { list, attach, detach, passTrims };
+}
+
+function parseDevices(text: string): readonly LoopDevice[] {
+  if (text.trim() === '') {
+    return [];
+  }
+  const { loopdevices } = JSON.parse(text) as { loopdevices: Record<string, unknown>[] };
+  return loopdevices.map((row) => ({
+    path: String(row['name']),
+    backFile: String(row['back-file']),
+    file: `${String(row['back-maj:min']).trim()}/${String(row['back-ino'])}`,
+    offset: Number(row['offset']),
+    sizeLimit: Number(row['sizelimit']),
+  }));
+}
+
+/**
+ * An exclusive open fails while the device is mounted, in whatever mount namespace, or belongs
+ * to another device: the kernel itself holds it exclusively then.
+ */
+async function refuseIfHeld(path: string): Promise<void> {
+  const holders = (await ifThere(readdir(`/sys/block/${basename(path)}/holders`))) ?? [];
+  if (holders.length > 0) {
+    throw new Error(`${path} is in use by ${holders.join(', ')}`);
+  }
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_EXCL);
+    await handle.close();
+  } catch (error) {
+    if (errorCode(error) === 'EBUSY') {
+      throw new Error(`${path} is mounted, or in use otherwise`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+async function passTrims(device: string, pass: boolean): Promise<void> {
+  const queue = `/sys/block/${basename(device)}/queue`;
+  try {
+    const most = pass ? await readFile(`${queue}/discard_max_hw_bytes`, 'utf8') : '0';
+    await writeFile(`${queue}/discard_max_bytes`, most.trim());
+  } catch {
+    // A read-only /sys. Pools count holes in images as promised space anyway, so all that is
+    // lost is that an image keeps, or gives back, exactly the blocks it should.
+  }
+}

@@ -1,0 +1,55 @@
+import { Gauge, Histogram, type Registry } from 'prom-client';
+import type { NodeMeter } from '../usecases/node-ports.ts';
+
+/** Counts what the agent does, for Prometheus. */
+export function nodeMeter(registry: Registry): NodeMeter {
+  const registers = [registry];
+  const operations = new Histogram({
+    name: 'berth_node_volume_operations_seconds',
+    help: 'How long making, attaching and removing volumes took.',
+    labelNames: ['operation', 'result'],
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120],
+    registers,
+  });
+  const poolBytes = new Gauge({
+    name: 'berth_node_pool_bytes',
+    help: 'Size of each pool of this node, what is free and what volumes occupy.',
+    labelNames: ['pool', 'kind'],
+    registers,
+  });
+  const healthy = new Gauge({
+    name: 'berth_node_pool_healthy',
+    help: '1 where the pool can be used, 0 where it cannot.',
+    labelNames: ['pool'],
+    registers,
+  });
+  const orphans = new Gauge({
+    name: 'berth_node_orphans',
+    help: 'Volumes on disk that nobody asks for.',
+    registers,
+  });
+  return {
+    timed: async (operation, work) => {
+      const end = operations.startTimer({ operation });
+      try {
+        const value = await work();
+        end({ result: 'success' });
+        return value;
+      } catch (error) {
+        end({ result: 'failure' });
+        throw error;
+      }
+    },
+    pools: (standing, allocated) => {
+      poolBytes.reset();
+      healthy.reset();
+      for (const { name: pool, total, free, healthy: isHealthy } of standing.pools) {
+        poolBytes.set({ pool, kind: 'total' }, total);
+        poolBytes.set({ pool, kind: 'free' }, free);
+        poolBytes.set({ pool, kind: 'allocated' }, allocated.get(pool) ?? 0);
+        healthy.set({ pool }, isHealthy ? 1 : 0);
+      }
+      orphans.set(standing.orphans.length);
+    },
+  };
+}

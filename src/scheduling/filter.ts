@@ -1,0 +1,160 @@
+import { bytes, formatBytes, sumBytes, type Bytes } from '../model/bytes.ts';
+import type { Room } from './ledger.ts';
+import type { PodNeeds, VolumeNeed } from './needs.ts';
+import { matchesTerms, type Labels } from './node-affinity.ts';
+
+/** What is known of one pool of a node. */
+export interface PoolFacts {
+  readonly healthy: boolean;
+  /** Missing where the report cannot be read; `problem` says why. */
+  readonly room?: Room | undefined;
+  readonly problem?: string | undefined;
+  /** What a volume of `size` occupies there, overhead included. */
+  readonly allocatedFor: (size: Bytes) => Bytes;
+}
+
+/** What is known of one node. */
+export interface NodeFacts {
+  readonly name: string;
+  readonly labels: Labels;
+  /** False when the node's agent has been silent for too long. */
+  readonly alive: boolean;
+  readonly poolNames: readonly string[];
+  readonly pool: (name: string) => PoolFacts | undefined;
+}
+
+/** Why a node cannot take a pod. */
+export type Rejection =
+  | { readonly kind: 'unknown-node' }
+  | { readonly kind: 'pinned'; readonly claim: string }
+  | { readonly kind: 'agent-silent' }
+  | { readonly kind: 'no-pool'; readonly pool: string }
+  | { readonly kind: 'pool-unhealthy'; readonly pool: string }
+  | { readonly kind: 'report-unreadable'; readonly pool: string }
+  | ({ readonly kind: 'insufficient' } & Lack)
+  | ({ readonly kind: 'fragmented' } & Lack);
+
+interface Lack {
+  readonly pool: string;
+  /** What the pod asks of the pool, as its claims say it. */
+  readonly asked: Bytes;
+  /** The same with the backend's overhead. */
+  readonly needed: Bytes;
+  readonly room: Room;
+}
+
+/** What one pool of a node has to give to a pod, and what it keeps. */
+export interface PoolFit {
+  readonly pool: string;
+  readonly needs: readonly VolumeNeed[];
+  readonly needed: Bytes;
+  readonly room: Room;
+}
+
+export type Fit = readonly PoolFit[];
+
+/** `rejection` is set where the node does not fit, `fit` where it does. */
+export type Verdict =
+  | { readonly fit: Fit; readonly rejection?: undefined }
+  | { readonly fit?: undefined; readonly rejection: Rejection };
+
+/** Needs grouped by pool, made once per pod and used for every node. */
+export type NeedsByPool = readonly {
+  readonly pool: string;
+  readonly needs: readonly VolumeNeed[];
+}[];
+
+export function groupByPool(volumes: readonly VolumeNeed[]): NeedsByPool {
+  const groups = new Map<string, VolumeNeed[]>();
+  for (const need of volumes) {
+    const group = groups.get(need.pool);
+    if (group) {
+      group.push(need);
+    } else {
+      groups.set(need.pool, [need]);
+    }
+  }
+  return [...groups].map(([pool, needs]) => ({ pool, needs }));
+}
+
+/**
+ * Decides whether one node can hold all new volumes of a pod at the same time, and reach all
+ * the volumes that the pod has already.
+ *
+ * Volumes of one pool are added before the comparison: two of 6Gi do not fit into 10Gi.
+ */
+export function fitNode(pins: PodNeeds['pins'], groups: NeedsByPool, node: NodeFacts): Verdict {
+  for (const pin of pins) {
+    const admits =
+      pin.kind === 'node'
+        ? pin.node === node.name
+        : matchesTerms(pin.terms, node.name, node.labels);
+    if (!admits) {
+      return { rejection: { kind: 'pinned', claim: pin.claim } };
+    }
+  }
+  if (groups.length > 0 && !node.alive) {
+    return { rejection: { kind: 'agent-silent' } };
+  }
+  const fit: PoolFit[] = [];
+  for (const { pool, needs } of groups) {
+    const verdict = fitPool(pool, needs, node.pool(pool));
+    if ('kind' in verdict) {
+      return { rejection: verdict };
+    }
+    fit.push(verdict);
+  }
+  return { fit };
+}
+
+function fitPool(
+  pool: string,
+  needs: readonly VolumeNeed[],
+  facts: PoolFacts | undefined,
+): PoolFit | Rejection {
+  if (!facts) {
+    return { kind: 'no-pool', pool };
+  }
+  const { room } = facts;
+  if (!room) {
+    return { kind: 'report-unreadable', pool };
+  }
+  if (!facts.healthy) {
+    return { kind: 'pool-unhealthy', pool };
+  }
+  const sizes = needs.map((need) => facts.allocatedFor(need.bytes));
+  const needed = sumBytes(sizes);
+  const lack = (): Lack => ({ pool, asked: sumBytes(needs.map((n) => n.bytes)), needed, room });
+  if (needed > room.free) {
+    return { kind: 'insufficient', ...lack() };
+  }
+  if (Math.max(...sizes) > room.largest) {
+    return { kind: 'fragmented', ...lack() };
+  }
+  return { pool, needs, needed: bytes(needed), room };
+}
+
+/**
+ * The reason as kube-scheduler shows it. It adds up equal texts ("3 berth: ...") and cuts long
+ * ones, so a text says what was needed and never what one node has.
+ */
+export function describeRejection(rejection: Rejection): string {
+  switch (rejection.kind) {
+    case 'unknown-node':
+      return 'berth: node is not known yet';
+    case 'pinned':
+      return `berth: volume of claim ${rejection.claim} is on another node`;
+    case 'agent-silent':
+      return 'berth: the agent of the node is silent';
+    case 'no-pool':
+      return `berth: no pool ${rejection.pool} on the node`;
+    case 'pool-unhealthy':
+      return `berth: pool ${rejection.pool} is not healthy`;
+    case 'report-unreadable':
+      return `berth: the report of pool ${rejection.pool} cannot be read`;
+    case 'insufficient':
+      return `berth: less than ${formatBytes(rejection.asked)} free in pool ${rejection.pool}`;
+    case 'fragmented':
+      return `berth: no single piece large enough for ${formatBytes(rejection.asked)} in pool ${rejection.pool}`;
+  }
+}

@@ -1,0 +1,234 @@
+import { bytes, minusBytes, type Bytes } from '../model/bytes.ts';
+import type { PoolReport } from '../model/pool.ts';
+import { err, ok, type Result } from '../model/result.ts';
+
+/** One pool of one node. */
+export interface PoolId {
+  readonly node: string;
+  readonly pool: string;
+}
+
+/** A LocalVolume as the ledger counts it. */
+export interface LedgerVolume extends PoolId {
+  readonly name: string;
+  readonly claimUid: string;
+  /** What it occupies, overhead included. */
+  readonly allocated: Bytes;
+  /** The first report that has counted it; missing while the agent has not said. */
+  readonly seenIn?: number | undefined;
+}
+
+/** A promise of space that is not a LocalVolume yet. */
+export interface Reservation extends PoolId {
+  readonly claimUid: string;
+  readonly allocated: Bytes;
+}
+
+/** What can still be given out from one pool. */
+export interface Room {
+  readonly total: Bytes;
+  readonly free: Bytes;
+  readonly largest: Bytes;
+  /** Promised, or given out and not in a report yet. */
+  readonly inFlight: Bytes;
+}
+
+/** Why the ledger does not promise. */
+export type Shortage =
+  | { readonly kind: 'no-report'; readonly at: PoolId }
+  | {
+      readonly kind: 'insufficient';
+      readonly at: PoolId;
+      readonly needed: Bytes;
+      readonly room: Room;
+    }
+  | { readonly kind: 'reserved-elsewhere'; readonly claimUid: string; readonly node: string };
+
+interface Account {
+  report: PoolReport | undefined;
+  readonly volumes: Map<string, LedgerVolume>;
+  readonly reservations: Map<string, Reservation>;
+}
+
+const nobody: ReadonlySet<string> = new Set();
+
+/**
+ * Knows what every pool can still give:
+ *
+ *     free = min(report.free - volumes the report has not counted,
+ *                total - all volumes) - reservations
+ *
+ *              reserve                 LocalVolume appears
+ *     (none) ----------> reserved ------------------------> volume (not in a report)
+ *        ^                  |                                  |  report reaches its generation
+ *        |     release      |                                  v
+ *        +------------------+                               volume (in the report) --> (gone)
+ *
+ * A claim is counted once: its reservation stands aside as soon as its volume is known. Holds
+ * no clock and does no I/O; after a restart it is refilled from reports and LocalVolumes.
+ */
+export class Ledger {
+  readonly #accounts = new Map<string, Map<string, Account>>();
+  readonly #volumes = new Map<string, LedgerVolume>();
+  readonly #volumeOfClaim = new Map<string, LedgerVolume>();
+  readonly #reservations = new Map<string, Reservation>();
+
+  /** Takes over what the agent says of a pool; nothing means that it says nothing any more. */
+  setReport(at: PoolId, report: PoolReport | undefined): void {
+    const account = this.#account(at);
+    account.report = report;
+    this.#dropIfEmpty(at, account);
+  }
+
+  setVolume(volume: LedgerVolume): void {
+    this.removeVolume(volume.name);
+    this.#volumes.set(volume.name, volume);
+    this.#volumeOfClaim.set(volume.claimUid, volume);
+    this.#account(volume).volumes.set(volume.name, volume);
+  }
+
+  removeVolume(name: string): void {
+    const volume = this.#volumes.get(name);
+    if (volume) {
+      this.#volumes.delete(name);
+      this.#volumeOfClaim.delete(volume.claimUid);
+      const account = this.#account(volume);
+      account.volumes.delete(name);
+      this.#dropIfEmpty(volume, account);
+    }
+  }
+
+  /**
+   * Promises space for all of a pod's claims on one node, or for none of them. Asking again for
+   * the same claims renews the promise and never counts twice.
+   */
+  reserve(wanted: readonly Reservation[]): Result<void, Shortage> {
+    const own = new Set(wanted.map(({ claimUid }) => claimUid));
+    for (const { claimUid, node } of wanted) {
+      const held = this.#reservations.get(claimUid);
+      if (held && held.node !== node) {
+        return err({ kind: 'reserved-elsewhere', claimUid, node: held.node });
+      }
+    }
+    for (const [at, needed] of sumPerPool(wanted.filter((one) => !this.#isVolume(one)))) {
+      const room = this.room(at, own);
+      if (!room) {
+        return err({ kind: 'no-report', at });
+      }
+      if (needed > room.free) {
+        return err({ kind: 'insufficient', at, needed, room });
+      }
+    }
+    for (const reservation of wanted) {
+      this.#reservations.set(reservation.claimUid, reservation);
+      this.#account(reservation).reservations.set(reservation.claimUid, reservation);
+    }
+    return ok(undefined);
+  }
+
+  /** Takes a promise back, or ends it because the volume has taken its place. May be repeated. */
+  release(claimUid: string): void {
+    const held = this.#reservations.get(claimUid);
+    if (held) {
+      this.#reservations.delete(claimUid);
+      const account = this.#account(held);
+      account.reservations.delete(claimUid);
+      this.#dropIfEmpty(held, account);
+    }
+  }
+
+  reservationOf(claimUid: string): Reservation | undefined {
+    return this.#reservations.get(claimUid);
+  }
+
+  volumesIn({ node, pool }: PoolId): number {
+    return this.#accounts.get(node)?.get(pool)?.volumes.size ?? 0;
+  }
+
+  /** What the agent said last, before anything is taken off. */
+  reportOf({ node, pool }: PoolId): PoolReport | undefined {
+    return this.#accounts.get(node)?.get(pool)?.report;
+  }
+
+  poolsOn(node: string): readonly string[] {
+    return [...(this.#accounts.get(node)?.keys() ?? [])];
+  }
+
+  /**
+   * What can still be given, or nothing where no report is known: unknown is never room.
+   *
+   * @param except - claims whose own promises do not count against them
+   */
+  room({ node, pool }: PoolId, except: ReadonlySet<string> = nobody): Room | undefined {
+    const account = this.#accounts.get(node)?.get(pool);
+    if (!account?.report) {
+      return undefined;
+    }
+    const { report } = account;
+    let given = 0;
+    let unseen = 0;
+    for (const volume of account.volumes.values()) {
+      given += volume.allocated;
+      if (volume.seenIn === undefined || volume.seenIn > report.generation) {
+        unseen += volume.allocated;
+      }
+    }
+    const reserved = this.#reservedIn(account, except);
+    const free = minusBytes(
+      bytes(Math.max(0, Math.min(report.free - unseen, report.total - given))),
+      reserved,
+    );
+    // Where the volumes in flight will lie is not known: the worst place is assumed.
+    const largest = bytes(Math.min(free, minusBytes(report.largest, unseen + reserved)));
+    return { total: report.total, free, largest, inFlight: bytes(unseen + reserved) };
+  }
+
+  #reservedIn(account: Account, except: ReadonlySet<string>): number {
+    let reserved = 0;
+    for (const reservation of account.reservations.values()) {
+      if (!except.has(reservation.claimUid) && !this.#isVolume(reservation)) {
+        reserved += reservation.allocated;
+      }
+    }
+    return reserved;
+  }
+
+  #isVolume({ claimUid, node, pool }: Reservation): boolean {
+    const volume = this.#volumeOfClaim.get(claimUid);
+    return volume?.node === node && volume.pool === pool;
+  }
+
+  #account({ node, pool }: PoolId): Account {
+    let pools = this.#accounts.get(node);
+    if (!pools) {
+      pools = new Map();
+      this.#accounts.set(node, pools);
+    }
+    let account = pools.get(pool);
+    if (!account) {
+      account = { report: undefined, volumes: new Map(), reservations: new Map() };
+      pools.set(pool, account);
+    }
+    return account;
+  }
+
+  #dropIfEmpty({ node, pool }: PoolId, account: Account): void {
+    if (!account.report && account.volumes.size === 0 && account.reservations.size === 0) {
+      const pools = this.#accounts.get(node);
+      pools?.delete(pool);
+      if (pools?.size === 0) {
+        this.#accounts.delete(node);
+      }
+    }
+  }
+}
+
+function sumPerPool(wanted: readonly Reservation[]): readonly (readonly [PoolId, Bytes])[] {
+  const sums = new Map<string, readonly [PoolId, Bytes]>();
+  for (const { node, pool, allocated } of wanted) {
+    const key = `${node}/${pool}`;
+    const before = sums.get(key)?.[1] ?? 0;
+    sums.set(key, [{ node, pool }, bytes(before + allocated)]);
+  }
+  return [...sums.values()];
+}

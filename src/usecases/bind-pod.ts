@@ -1,0 +1,146 @@
+import { describeError } from '../model/errors.ts';
+import type { Pod } from '../model/pod.ts';
+import { err, ok, type Result } from '../model/result.ts';
+import type { Holds } from '../scheduling/holds.ts';
+import { matchesTerms } from '../scheduling/node-affinity.ts';
+import type { Pin } from '../scheduling/needs.ts';
+import type { Lookup, NodeReader, PodStore } from './cluster.ts';
+import type { EventSink, ObjectRef } from './ports.ts';
+import type { Provision } from './provision.ts';
+import { resolveNeeds, type ResolvedPod } from './resolve-needs.ts';
+
+export interface BindRequest {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly node: string;
+}
+
+export interface BindPorts {
+  readonly pods: PodStore;
+  /** Reads claims live: what memory says may be older than the pod. */
+  readonly lookup: Lookup;
+  readonly nodes: NodeReader;
+  readonly holds: Holds;
+  readonly provision: Provision;
+  readonly events: EventSink;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+export type BindPod = (request: BindRequest) => Promise<Result<void, string>>;
+
+/**
+ * Binds a pod to a node, after all its volumes have been made there.
+ *
+ * A repeated call for the same pod and node joins the running one, or finds it done: both are a
+ * success. Before the PersistentVolumes exist every failure gives back what this call made.
+ */
+export function bindPod(ports: BindPorts): BindPod {
+  const running = new Map<string, Promise<Result<void, string>>>();
+  return (request) => {
+    const key = `${request.uid}/${request.node}`;
+    const joined = running.get(key);
+    if (joined) {
+      return joined;
+    }
+    const work = bindOnce(request, ports).finally(() => running.delete(key));
+    running.set(key, work);
+    return work;
+  };
+}
+
+async function bindOnce(request: BindRequest, ports: BindPorts): Promise<Result<void, string>> {
+  try {
+    const result = await tryBind(request, ports);
+    if (!result.ok) {
+      ports.events.warning(refOf(request), 'BerthBindFailed', result.error);
+    }
+    return result;
+  } catch (error) {
+    return err(`bind of ${request.namespace}/${request.name}: ${describeError(error)}`);
+  } finally {
+    ports.holds.end(request.uid);
+  }
+}
+
+async function tryBind(request: BindRequest, ports: BindPorts): Promise<Result<void, string>> {
+  const { namespace, name, uid, node } = request;
+  const pod = await ports.pods.read(namespace, name);
+  if (pod?.uid !== uid) {
+    return err(`pod ${namespace}/${name} with uid ${uid} is gone`);
+  }
+  if (pod.nodeName !== '') {
+    return pod.nodeName === node ? ok(undefined) : err(`pod runs on node ${pod.nodeName} already`);
+  }
+  if (pod.deleting) {
+    return err(`pod ${namespace}/${name} is being deleted`);
+  }
+  const resolved = await resolveWithOwnClaims(pod, ports);
+  if (!resolved.ok) {
+    return resolved;
+  }
+  const { needs, unbound } = resolved.value;
+  const stray = needs.pins.find((pin) => !admits(pin, node, ports.nodes));
+  if (stray) {
+    return err(`the volume of claim ${stray.claim} is not on node ${node}`);
+  }
+  if (unbound.length > 0) {
+    const made = await ports.provision(unbound, node, () => ports.holds.end(uid));
+    if (!made.ok) {
+      return err(made.error.message);
+    }
+  }
+  return postBinding(pod, node, ports);
+}
+
+async function postBinding(
+  pod: Pod,
+  node: string,
+  { pods }: BindPorts,
+): Promise<Result<void, string>> {
+  if (await pods.bind(pod, node)) {
+    return ok(undefined);
+  }
+  const now = await pods.read(pod.namespace, pod.name);
+  return now?.uid === pod.uid && now.nodeName === node
+    ? ok(undefined)
+    : err(`the API server refused to bind the pod: it ${describeFate(pod, now)}`);
+}
+
+function describeFate(pod: Pod, now: Pod | undefined): string {
+  if (now?.uid !== pod.uid) {
+    return 'is gone';
+  }
+  return now.nodeName === '' ? 'is being deleted' : `runs on node ${now.nodeName}`;
+}
+
+/** How long and how often the claims of generic ephemeral volumes are awaited. */
+const claimPauses = [20, 50, 100, 200, 400, 800, 1500];
+
+/** The controller that makes the claims of generic ephemeral volumes may be a step behind. */
+async function resolveWithOwnClaims(
+  pod: Pod,
+  { lookup, sleep }: BindPorts,
+): Promise<Result<ResolvedPod, string>> {
+  for (const pause of [...claimPauses, 0]) {
+    const resolved = await resolveNeeds(pod, lookup);
+    if (!resolved.ok) {
+      return err(resolved.error.message);
+    }
+    if (resolved.value.awaited.length === 0) {
+      return ok(resolved.value);
+    }
+    await sleep(pause);
+  }
+  return err('the claims of its generic ephemeral volumes have not been made');
+}
+
+function admits(pin: Pin, node: string, nodes: NodeReader): boolean {
+  return pin.kind === 'node'
+    ? pin.node === node
+    : matchesTerms(pin.terms, node, nodes.node(node)?.labels ?? {});
+}
+
+function refOf({ namespace, name, uid }: BindRequest): ObjectRef {
+  return { apiVersion: 'v1', kind: 'Pod', namespace, name, uid };
+}

@@ -1,0 +1,96 @@
+import type { Claim, VolumeClass } from '../model/claim.ts';
+import type { Pod } from '../model/pod.ts';
+import type { LocalVolume, VolumeSpec } from '../model/volume.ts';
+import type { NodeFacts } from '../scheduling/filter.ts';
+import type { NodeSelectorTerm } from '../scheduling/node-affinity.ts';
+
+/** What control needs from the cluster, cut into the parts that its use cases use. */
+
+/** Looks objects up: in memory first, then live where memory does not have them (yet). */
+export interface Lookup {
+  claim(namespace: string, name: string): Promise<Claim | undefined>;
+  /** With no name: the default class. */
+  volumeClass(name: string | undefined): Promise<VolumeClass | undefined>;
+  persistentVolume(name: string): Promise<PersistentVolume | undefined>;
+  localVolumeOf(claimUid: string): LocalVolume | undefined;
+}
+
+export interface PersistentVolume {
+  readonly name: string;
+  readonly uid: string;
+  readonly phase: string;
+  readonly claimUid: string | undefined;
+  readonly reclaimPolicy: string;
+  /** Made by this program, by the annotation that says so. */
+  readonly ours: boolean;
+  readonly heldByControl: boolean;
+  readonly deleting: boolean;
+  /** The required node affinity; empty where any node can reach it. */
+  readonly terms: readonly NodeSelectorTerm[];
+}
+
+/** The nodes with their pools, always from memory. */
+export interface NodeReader {
+  node(name: string): NodeFacts | undefined;
+  names(): Iterable<string>;
+}
+
+/** The durable ledger. All writes name the uid, and where it matters the version, they rest on. */
+export interface VolumeStore {
+  /** From memory. */
+  get(name: string): LocalVolume | undefined;
+  /** Live. */
+  read(name: string): Promise<LocalVolume | undefined>;
+  /** Makes it, or gives the one that is there: the caller compares. */
+  ensure(name: string, spec: VolumeSpec): Promise<LocalVolume>;
+  /**
+   * Records that a PersistentVolume will point at it, so that it is not given back any more.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markPublished(volume: LocalVolume): Promise<boolean>;
+  /**
+   * Marks it deleted; the agent waits until control's finalizer is gone.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markDeleted(volume: LocalVolume): Promise<boolean>;
+  /** Tells the agent that the data may go. Only for a volume that is marked deleted. */
+  releaseToAgent(volume: LocalVolume): Promise<void>;
+  /**
+   * Waits until `done` holds for what memory knows.
+   * @returns the volume then, or nothing if it did not come to that in time
+   */
+  waitUntil(
+    name: string,
+    done: (volume: LocalVolume | undefined) => boolean,
+    timeoutMs: number,
+  ): Promise<boolean>;
+}
+
+export interface PersistentVolumeStore {
+  /** From memory. */
+  get(name: string): PersistentVolume | undefined;
+  /** Live. */
+  read(name: string): Promise<PersistentVolume | undefined>;
+  /** Makes the PersistentVolume of a Ready volume, bound in advance to its claim. May be repeated. */
+  ensure(volume: LocalVolume, claim: Claim, volumeClass: VolumeClass): Promise<void>;
+  /** Removes it with our finalizer. May be repeated. */
+  remove(volume: PersistentVolume): Promise<void>;
+}
+
+export interface ClaimStore {
+  /** Live. */
+  read(namespace: string, name: string): Promise<Claim | undefined>;
+  /** Takes the choice of a node back, so that the scheduler chooses again. */
+  clearSelectedNode(claim: Claim): Promise<void>;
+}
+
+export interface PodStore {
+  /** Pods that have no node yet, or have not started on theirs; from memory. */
+  pending(): Iterable<Pod>;
+  /** Live. */
+  read(namespace: string, name: string): Promise<Pod | undefined>;
+  /** @returns false if the API server says that the pod has a node already */
+  bind(pod: Pod, node: string): Promise<boolean>;
+  /** Makes an old scheduler look at a waiting pod again. */
+  touch(pod: Pod): Promise<void>;
+}

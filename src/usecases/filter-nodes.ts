@@ -1,0 +1,151 @@
+import type { Pod } from '../model/pod.ts';
+import {
+  describeRejection,
+  fitNode,
+  groupByPool,
+  type Fit,
+  type NeedsByPool,
+  type Rejection,
+  type Verdict,
+} from '../scheduling/filter.ts';
+import type { Holds } from '../scheduling/holds.ts';
+import type { PodNeeds } from '../scheduling/needs.ts';
+import type { Lookup, NodeReader } from './cluster.ts';
+import type { Now } from './ports.ts';
+import { resolveNeeds } from './resolve-needs.ts';
+
+export interface FilterAnswer {
+  readonly feasible: readonly string[];
+  /** Reason by node; every node that is not feasible has one. */
+  readonly rejected: ReadonlyMap<string, string>;
+  /** Set where no node was even looked at: the pod itself cannot be placed. */
+  readonly refusal?: string | undefined;
+  /** What the nodes lack, for people; empty where some node is feasible. */
+  readonly rejections: ReadonlyMap<string, Rejection>;
+  readonly needs: PodNeeds;
+}
+
+export interface FilterPorts {
+  readonly lookup: Lookup;
+  readonly nodes: NodeReader;
+  readonly holds: Holds;
+  readonly now: Now;
+  /** Resolves at the next change of holds or reservations, or after `ms`. */
+  readonly nextChange: (ms: number) => Promise<void>;
+}
+
+/** How long a filtered pod holds room while its bind is awaited. */
+const holdMs = 400;
+/** How long a filter waits for the binds of others, when nothing is left for it otherwise. */
+const patienceMs = 60;
+
+const nothing: PodNeeds = { volumes: [], pins: [] };
+
+export type FilterNodes = (pod: Pod, nodeNames: readonly string[]) => Promise<FilterAnswer>;
+
+/**
+ * Says which of `nodeNames` can take all volumes of a pod.
+ *
+ * Pods filtered just before may still be on their way to their bind. Nodes that fit beside
+ * them are given first. Where only they stand in the way, their binds are awaited for a moment;
+ * then the answer no longer minds them, and the bind has the last word.
+ */
+export function filterNodes(ports: FilterPorts): FilterNodes {
+  return async (pod, nodeNames) => {
+    const resolved = await resolveNeeds(pod, ports.lookup);
+    if (!resolved.ok) {
+      return refuseAll(nodeNames, resolved.error.message);
+    }
+    const { needs } = resolved.value;
+    const groups = groupByPool(needs.volumes);
+    if (groups.length === 0 && needs.pins.length === 0) {
+      return { feasible: nodeNames, rejected: new Map(), rejections: new Map(), needs };
+    }
+    const asked = { pod, needs, groups, nodeNames };
+    const deadline = ports.now() + patienceMs;
+    let answer = judge(asked, ports, true);
+    while (answer.feasible.length === 0 && groups.length > 0) {
+      const left = deadline - ports.now();
+      if (left <= 0 || !ports.holds.anyBut(pod.uid, ports.now())) {
+        answer = judge(asked, ports, false);
+        break;
+      }
+      await ports.nextChange(left);
+      answer = judge(asked, ports, true);
+    }
+    if (groups.length > 0) {
+      ports.holds.put(pod.uid, groups, answer.feasible, ports.now() + holdMs);
+    }
+    return answer;
+  };
+}
+
+/** The same judgement without waiting or holding anything: for people who ask. */
+export function judgeNodes(ports: FilterPorts): FilterNodes {
+  return async (pod, nodeNames) => {
+    const resolved = await resolveNeeds(pod, ports.lookup);
+    if (!resolved.ok) {
+      return refuseAll(nodeNames, resolved.error.message);
+    }
+    const { needs } = resolved.value;
+    return judge({ pod, needs, groups: groupByPool(needs.volumes), nodeNames }, ports, false);
+  };
+}
+
+interface Asked {
+  readonly pod: Pod;
+  readonly needs: PodNeeds;
+  readonly groups: NeedsByPool;
+  readonly nodeNames: readonly string[];
+}
+
+function judge(asked: Asked, ports: FilterPorts, mindHolds: boolean): FilterAnswer {
+  const minds = mindHolds && ports.holds.anyBut(asked.pod.uid, ports.now());
+  const feasible: string[] = [];
+  const rejections = new Map<string, Rejection>();
+  const rejected = new Map<string, string>();
+  for (const name of asked.nodeNames) {
+    const { fit, rejection } = judgeNode(asked, ports, name);
+    const no = rejection ?? (minds ? heldByOthers(asked, ports, name, fit) : undefined);
+    if (no) {
+      rejections.set(name, no);
+      rejected.set(name, describeRejection(no));
+    } else {
+      feasible.push(name);
+    }
+  }
+  return { feasible, rejected, rejections, needs: asked.needs };
+}
+
+function judgeNode({ needs, groups }: Asked, { nodes }: FilterPorts, name: string): Verdict {
+  const node = nodes.node(name);
+  return node ? fitNode(needs.pins, groups, node) : { rejection: { kind: 'unknown-node' } };
+}
+
+function heldByOthers(
+  { pod }: Asked,
+  { holds, nodes }: FilterPorts,
+  name: string,
+  fit: Fit | undefined,
+): Rejection | undefined {
+  for (const { pool, needs, needed, room } of fit ?? []) {
+    const allocatedFor = nodes.node(name)?.pool(pool)?.allocatedFor;
+    const held = allocatedFor ? holds.heldIn({ node: name, pool }, pod.uid, allocatedFor) : 0;
+    if (held + needed > room.free) {
+      const asked = needs.reduce((sum, need) => sum + need.bytes, 0) as typeof needed;
+      return { kind: 'insufficient', pool, asked, needed, room };
+    }
+  }
+  return undefined;
+}
+
+function refuseAll(nodeNames: readonly string[], message: string): FilterAnswer {
+  const reason = `berth: ${message}`;
+  return {
+    feasible: [],
+    rejected: new Map(nodeNames.map((name) => [name, reason])),
+    rejections: new Map(),
+    refusal: message,
+    needs: nothing,
+  };
+}

@@ -1,0 +1,74 @@
+import type { Bytes } from '../model/bytes.ts';
+import type { LocalVolume, VolumeStatus } from '../model/volume.ts';
+
+/** The LocalVolumes of this node. */
+export interface NodeVolumes {
+  get(name: string): LocalVolume | undefined;
+  list(): readonly LocalVolume[];
+  /** Writes only what differs; nothing where nothing does. */
+  setStatus(volume: LocalVolume, status: VolumeStatus): Promise<void>;
+  /** Gives up the agent's hold: nothing of the volume is on disk any more. */
+  release(volume: LocalVolume): Promise<void>;
+}
+
+type Texts = Readonly<Record<string, string>>;
+
+/** What the Node object shows now. */
+export interface ShownNode {
+  readonly labels: Texts;
+  readonly annotations: Texts;
+}
+
+/** Keys to set, or to take away where the value is null; all others stay as they are. */
+export interface NodeChange {
+  readonly labels: Readonly<Record<string, string | null>>;
+  readonly annotations: Readonly<Record<string, string | null>>;
+}
+
+/** This node's own Node object. */
+export interface NodeBoard {
+  /** Nothing where the Node does not exist. */
+  shown(): ShownNode | undefined;
+  publish(change: NodeChange): Promise<void>;
+}
+
+/** One pool as it stands in the StorageNode. */
+export interface PoolStanding {
+  readonly name: string;
+  readonly backend: string;
+  readonly healthy: boolean;
+  /** Why it is not healthy. */
+  readonly message?: string | undefined;
+  readonly total: Bytes;
+  readonly free: Bytes;
+  readonly largest: Bytes;
+  /** How many volumes are on disk. */
+  readonly volumes: number;
+}
+
+/** Something on disk that no LocalVolume asks for; `since` is when it was first seen so. */
+export interface OrphanStanding {
+  readonly pool: string;
+  readonly name: string;
+  readonly bytes: Bytes;
+  readonly reason: string;
+  readonly since: string;
+}
+
+export interface NodeStanding {
+  readonly generation: number;
+  readonly pools: readonly PoolStanding[];
+  readonly orphans: readonly OrphanStanding[];
+}
+
+/** This node's StorageNode. */
+export interface StandingStore {
+  /** Writes only when something differs from what was written last. */
+  write(standing: NodeStanding): Promise<void>;
+}
+
+/** What is counted for those who run the node. */
+export interface NodeMeter {
+  timed<T>(operation: 'create' | 'attach' | 'remove', work: () => Promise<T>): Promise<T>;
+  pools(standing: NodeStanding, allocated: ReadonlyMap<string, Bytes>): void;
+}

@@ -1,0 +1,198 @@
+import { bytes, type Bytes } from '../model/bytes.ts';
+import { describeError } from '../model/errors.ts';
+import { apiVersion } from '../model/names.ts';
+import { findOrphans } from './orphans.ts';
+import type {
+  NodeBoard,
+  NodeMeter,
+  NodeStanding,
+  NodeVolumes,
+  OrphanStanding,
+  PoolStanding,
+  ShownNode,
+  StandingStore,
+} from './node-ports.ts';
+import type { NodePool } from './node-pools.ts';
+import { decideReport, highestGeneration, shownReport } from './pool-report.ts';
+import type { EventSink, Now, PoolInventory } from './ports.ts';
+
+export interface ReporterParts {
+  readonly node: string;
+  readonly board: NodeBoard;
+  readonly standings: StandingStore;
+  readonly volumes: Pick<NodeVolumes, 'list'>;
+  readonly pools: { list(): readonly NodePool[] };
+  readonly events: EventSink;
+  readonly meter: NodeMeter;
+  readonly now: Now;
+  /** Asks for a report soon; asking often counts once. */
+  readonly reportSoon: () => void;
+  /** A volume should be looked at: its pool works again, or it is not where it should be. */
+  readonly lookAt: (volume: string) => void;
+}
+
+const nothing = bytes(0);
+
+interface Measured {
+  readonly standing: PoolStanding;
+  readonly inventory: PoolInventory;
+  readonly allocated: Bytes;
+}
+
+/**
+ * Tells the cluster what this node can give, whenever that has changed.
+ *
+ * Each report has a number that only grows. A volume made now learns the number of the first
+ * report that will count it, and that report is published even if all its numbers are old: who
+ * adds up the node's volumes knows by it which of them the report has seen.
+ */
+export class NodeReporter {
+  readonly #parts: ReporterParts;
+  /** The number of the last report, and of the one that is being measured now. */
+  #last = 0;
+  #measuring = 0;
+  readonly #owed = new Map<string, number>();
+  #orphans: readonly OrphanStanding[] = [];
+  readonly #problems = new Map<string, string>();
+
+  constructor(parts: ReporterParts) {
+    this.#parts = parts;
+  }
+
+  /** Goes on where an earlier agent of this node stopped, whatever of its traces is left. */
+  resume(before: Partial<NodeStanding>, shown: ShownNode | undefined): void {
+    const volumes = this.#parts.volumes.list();
+    const counted = volumes.map(({ status }) => status.generation ?? 0);
+    const known = shown === undefined ? 0 : highestGeneration(shown);
+    this.#last = Math.max(before.generation ?? 0, known, ...counted);
+    this.#orphans = before.orphans ?? [];
+    for (const { spec, status } of volumes) {
+      const told = shown && shownReport(shown, spec.pool)?.generation;
+      if (status.generation !== undefined && status.generation > (told ?? 0)) {
+        this.#owed.set(spec.pool, this.#last + 1);
+      }
+    }
+  }
+
+  /** A report that is measured already may have missed the volume: then it is the one after. */
+  nextGeneration(pool: string): number {
+    const generation = Math.max(this.#last, this.#measuring) + 1;
+    this.#owed.set(pool, generation);
+    return generation;
+  }
+
+  changed(): void {
+    this.#parts.reportSoon();
+  }
+
+  /** Measures everything, and writes what the cluster does not show yet. Never run twice at once. */
+  async report(signal: AbortSignal): Promise<void> {
+    const { board, standings, meter } = this.#parts;
+    this.#measuring = Math.max(this.#last + 1, ...this.#owed.values());
+    try {
+      const measured = await Promise.all(
+        this.#parts.pools.list().map((pool) => this.#measure(pool, signal)),
+      );
+      signal.throwIfAborted();
+      this.#tellHealth(measured);
+      this.#lookAtMissing(measured);
+      const shown = board.shown();
+      if (shown !== undefined) {
+        await this.#publish(measured, shown);
+      }
+      const standing = this.#standing(measured, board.shown());
+      meter.pools(standing, new Map(measured.map((each) => [each.standing.name, each.allocated])));
+      await standings.write(standing);
+    } finally {
+      this.#measuring = 0;
+    }
+  }
+
+  async #publish(measured: readonly Measured[], shown: ShownNode): Promise<void> {
+    const generation = this.#measuring;
+    const pools = measured.map(({ standing }) => standing);
+    const change = decideReport({ pools, shown, generation, owed: this.#owed });
+    if (change === undefined) {
+      return;
+    }
+    await this.#parts.board.publish(change);
+    this.#last = generation;
+    for (const [pool, owed] of this.#owed) {
+      if (owed <= generation) {
+        this.#owed.delete(pool);
+      }
+    }
+  }
+
+  async #measure(pool: NodePool, signal: AbortSignal): Promise<Measured> {
+    const { name, backend, storage, problem } = pool;
+    const about = { name, backend };
+    try {
+      if (storage === undefined) {
+        throw new Error(problem ?? 'it cannot be used');
+      }
+      const { allocated, ...room } = await storage.usage(signal);
+      const inventory = await storage.list(signal);
+      const volumes = inventory.volumes.length;
+      const standing: PoolStanding =
+        problem === undefined
+          ? { ...about, healthy: true, ...room, volumes }
+          : { ...about, healthy: false, message: problem, ...noRoom, volumes };
+      return { standing, inventory, allocated };
+    } catch (error) {
+      signal.throwIfAborted();
+      const message = problem ?? describeError(error);
+      const standing = { ...about, healthy: false, message, ...noRoom, volumes: 0 };
+      return { standing, inventory: { volumes: [], strays: [] }, allocated: nothing };
+    }
+  }
+
+  #tellHealth(measured: readonly Measured[]): void {
+    const { node, events, lookAt, volumes } = this.#parts;
+    for (const { standing } of measured) {
+      const { name, healthy, message = '' } = standing;
+      const before = this.#problems.get(name);
+      const about = { apiVersion, kind: 'StoragePool', name };
+      if (!healthy && before !== message) {
+        this.#problems.set(name, message);
+        events.warning(about, 'PoolUnusable', `node ${node}: ${message}`);
+      }
+      if (healthy && this.#problems.delete(name)) {
+        events.normal(about, 'PoolUsable', `node ${node}: the pool can be used again`);
+        volumes
+          .list()
+          .filter(({ spec }) => spec.pool === name)
+          .forEach((volume) => lookAt(volume.name));
+      }
+    }
+  }
+
+  /** Somebody took away a volume that is in use: its LocalVolume has to say so. */
+  #lookAtMissing(measured: readonly Measured[]): void {
+    for (const volume of this.#parts.volumes.list()) {
+      const pool = measured.find(({ standing }) => standing.name === volume.spec.pool);
+      const isThere = pool?.inventory.volumes.some(({ volumeUid }) => volumeUid === volume.uid);
+      if (volume.status.phase === 'Ready' && pool?.standing.healthy === true && !isThere) {
+        this.#parts.lookAt(volume.name);
+      }
+    }
+  }
+
+  /** Says of the pools what the Node says of them, so that both change together. */
+  #standing(measured: readonly Measured[], shown: ShownNode | undefined): NodeStanding {
+    const pools = measured.map(({ standing }) => {
+      const told = shown && shownReport(shown, standing.name);
+      const { total, free, largest } = told ?? standing;
+      return { ...standing, total, free, largest };
+    });
+    this.#orphans = findOrphans(
+      measured.map(({ standing, inventory }) => ({ pool: standing, inventory })),
+      this.#parts.volumes.list(),
+      this.#orphans,
+      new Date(this.#parts.now()).toISOString(),
+    );
+    return { generation: this.#last, pools, orphans: this.#orphans };
+  }
+}
+
+const noRoom = { total: nothing, free: nothing, largest: nothing };

@@ -1,0 +1,114 @@
+import { claimText, type Claim } from '../model/claim.ts';
+import { volumeName } from '../model/names.ts';
+import type { Pod } from '../model/pod.ts';
+import type { ClaimStore, Lookup, PersistentVolumeStore, PodStore } from './cluster.ts';
+import type { EventSink, ObjectRef } from './ports.ts';
+import type { Provision } from './provision.ts';
+import { resolveNeeds } from './resolve-needs.ts';
+
+export interface ProvisionClaimPorts {
+  readonly claims: ClaimStore;
+  readonly pods: PodStore;
+  readonly persistentVolumes: PersistentVolumeStore;
+  /** Reads claims live. */
+  readonly lookup: Lookup;
+  readonly provision: Provision;
+  readonly events: EventSink;
+}
+
+const retryMs = 10_000;
+
+/**
+ * Provisions for pods that did not come by our bind verb: another scheduler has chosen the node
+ * (`selected-node` on the claim), or the pod was assigned to its node by hand. All claims of
+ * the pod are made together, or none is.
+ *
+ * Where it is impossible the choice is taken back, so that the scheduler chooses again.
+ *
+ * @returns milliseconds after which to look again, or nothing
+ */
+export function provisionClaim(ports: ProvisionClaimPorts) {
+  return async (key: string): Promise<number | undefined> => {
+    const [namespace = '', name = ''] = key.split('/');
+    const claim = await ports.claims.read(namespace, name);
+    if (!claim || !isWaiting(claim, ports)) {
+      return undefined;
+    }
+    const pod = userOf(claim, ports.pods);
+    const node = claim.selectedNode || pod?.nodeName;
+    return pod && node ? provisionFor(pod, claim, node, ports) : undefined;
+  };
+}
+
+function isWaiting(
+  { ref, volumeName: bound, deleting }: Claim,
+  { persistentVolumes }: ProvisionClaimPorts,
+): boolean {
+  return bound === '' && !deleting && !persistentVolumes.get(volumeName(ref.uid));
+}
+
+function userOf({ ref }: Claim, pods: PodStore): Pod | undefined {
+  for (const pod of pods.pending()) {
+    const uses =
+      pod.namespace === ref.namespace && pod.claims.some(({ name }) => name === ref.name);
+    if (uses && !pod.deleting) {
+      return pod;
+    }
+  }
+  return undefined;
+}
+
+async function provisionFor(
+  pod: Pod,
+  claim: Claim,
+  node: string,
+  ports: ProvisionClaimPorts,
+): Promise<number | undefined> {
+  const problem = await tryProvision(pod, claim, node, ports);
+  if (problem === undefined) {
+    return undefined;
+  }
+  const text = `cannot be provisioned on node ${node}: ${problem}`;
+  ports.events.warning(claimObject(claim), 'BerthProvisioningFailed', text);
+  ports.events.warning(
+    podObject(pod),
+    'BerthProvisioningFailed',
+    `${claimText(claim.ref)} ${text}`,
+  );
+  if (claim.selectedNode === '') {
+    return retryMs;
+  }
+  await ports.claims.clearSelectedNode(claim);
+  return undefined;
+}
+
+/** @returns what keeps it from being done, or nothing where it is done or not ours to do */
+async function tryProvision(
+  pod: Pod,
+  claim: Claim,
+  node: string,
+  { lookup, provision }: ProvisionClaimPorts,
+): Promise<string | undefined> {
+  const resolved = await resolveNeeds(pod, lookup);
+  if (!resolved.ok) {
+    return resolved.error.message;
+  }
+  const { unbound, needs } = resolved.value;
+  if (!unbound.some((one) => one.claim.ref.uid === claim.ref.uid)) {
+    return undefined;
+  }
+  const elsewhere = needs.pins.find((pin) => pin.kind === 'node' && pin.node !== node);
+  if (elsewhere) {
+    return `the volume of claim ${elsewhere.claim} is on another node`;
+  }
+  const made = await provision(unbound, node);
+  return made.ok ? undefined : made.error.message;
+}
+
+function claimObject({ ref }: Claim): ObjectRef {
+  return { apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...ref };
+}
+
+function podObject({ namespace, name, uid }: Pod): ObjectRef {
+  return { apiVersion: 'v1', kind: 'Pod', namespace, name, uid };
+}

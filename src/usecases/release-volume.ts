@@ -1,0 +1,153 @@
+import { claimText } from '../model/claim.ts';
+import { apiVersion } from '../model/names.ts';
+import type { LocalVolume } from '../model/volume.ts';
+import type {
+  ClaimStore,
+  PersistentVolume,
+  PersistentVolumeStore,
+  VolumeStore,
+} from './cluster.ts';
+import type { EventSink, Log, Now, ObjectRef } from './ports.ts';
+
+export interface ReleasePorts {
+  readonly volumes: VolumeStore;
+  readonly persistentVolumes: PersistentVolumeStore;
+  readonly claims: ClaimStore;
+  readonly events: EventSink;
+  readonly log: Log;
+  readonly now: Now;
+  /** After this long a LocalVolume without PersistentVolume was left behind by a broken bind. */
+  readonly abandonedAfterMs: number;
+}
+
+/**
+ * Brings a LocalVolume and the PersistentVolume of its name to their end, once nobody can use
+ * the data any more.
+ *
+ *     claim gone (seen live) -> LocalVolume marked deleted -> control's finalizer falls
+ *       -> the agent erases and removes -> LocalVolume gone -> PersistentVolume gone
+ *
+ * @returns milliseconds after which to look again, or nothing
+ */
+export function releaseVolume(ports: ReleasePorts) {
+  return async (name: string): Promise<number | undefined> => {
+    const volume = ports.volumes.get(name);
+    const persistentVolume = ports.persistentVolumes.get(name);
+    if (volume) {
+      return releaseExisting(volume, persistentVolume, ports);
+    }
+    if (persistentVolume) {
+      await removeOrphaned(persistentVolume, ports);
+    }
+    return undefined;
+  };
+}
+
+async function releaseExisting(
+  volume: LocalVolume,
+  persistentVolume: PersistentVolume | undefined,
+  ports: ReleasePorts,
+): Promise<number | undefined> {
+  if (volume.deleting && !volume.heldByControl) {
+    return undefined;
+  }
+  if (!(await claimIsGone(volume, ports))) {
+    return keepForClaim(volume, persistentVolume, ports);
+  }
+  if (persistentVolume && !volume.deleting && !(await mayTakeBack(persistentVolume, ports))) {
+    return undefined;
+  }
+  if (volume.deleting || (await markDeleted(volume, ports))) {
+    await ports.volumes.releaseToAgent(volume);
+    ports.log.info('volume released to its agent', { volume: volume.name, node: volume.spec.node });
+  }
+  return undefined;
+}
+
+/**
+ * Whether the end of the claim is the end of the data. With `Retain` it is not: the LocalVolume
+ * stays, even after its PersistentVolume, until somebody deletes it by hand. A PersistentVolume
+ * that still says Bound waits for the PV controller, which will say Released.
+ */
+async function mayTakeBack(
+  persistentVolume: PersistentVolume,
+  { persistentVolumes }: ReleasePorts,
+): Promise<boolean> {
+  if (persistentVolume.reclaimPolicy === 'Retain') {
+    if (persistentVolume.deleting) {
+      await persistentVolumes.remove(persistentVolume);
+    }
+    return false;
+  }
+  return persistentVolume.phase !== 'Bound' || persistentVolume.deleting;
+}
+
+async function markDeleted(volume: LocalVolume, { volumes }: ReleasePorts): Promise<boolean> {
+  const now = await volumes.read(volume.name);
+  return now?.uid === volume.uid && (now.deleting || (await volumes.markDeleted(now)));
+}
+
+async function claimIsGone({ spec }: LocalVolume, { claims }: ReleasePorts): Promise<boolean> {
+  const claim = await claims.read(spec.claimRef.namespace, spec.claimRef.name);
+  return claim?.ref.uid !== spec.claimRef.uid;
+}
+
+/** The claim lives. Only a volume that was never handed to it may go. */
+async function keepForClaim(
+  volume: LocalVolume,
+  persistentVolume: PersistentVolume | undefined,
+  ports: ReleasePorts,
+): Promise<number | undefined> {
+  if (volume.deleting) {
+    return endDeletedByHand(volume, ports);
+  }
+  if (volume.published || persistentVolume) {
+    return undefined;
+  }
+  const ageMs = ports.now() - volume.createdAt;
+  if (ageMs < ports.abandonedAfterMs) {
+    return ports.abandonedAfterMs - ageMs + 1_000;
+  }
+  // The version that was read says "not published": the delete fails if that has changed.
+  if (await ports.volumes.markDeleted(volume)) {
+    await ports.volumes.releaseToAgent(volume);
+    ports.log.info('volume of a broken bind given back', { volume: volume.name });
+  }
+  return undefined;
+}
+
+async function endDeletedByHand(volume: LocalVolume, ports: ReleasePorts): Promise<undefined> {
+  if (!volume.published) {
+    await ports.volumes.releaseToAgent(volume);
+    return undefined;
+  }
+  const claim = claimText(volume.spec.claimRef);
+  ports.events.warning(
+    volumeRef(volume),
+    'BerthVolumeInUse',
+    `marked deleted, but claim ${claim} still owns the data: nothing is erased before the claim is deleted`,
+  );
+  return undefined;
+}
+
+/** Nothing is on disk any more. A PersistentVolume that no claim can use is only a shell. */
+async function removeOrphaned(known: PersistentVolume, ports: ReleasePorts): Promise<void> {
+  if (!known.ours || !known.heldByControl) {
+    return;
+  }
+  const [volume, now] = await Promise.all([
+    ports.volumes.read(known.name),
+    ports.persistentVolumes.read(known.name),
+  ]);
+  if (!volume && now?.uid === known.uid && isShell(now)) {
+    await ports.persistentVolumes.remove(now);
+  }
+}
+
+function isShell({ phase, deleting, reclaimPolicy }: PersistentVolume): boolean {
+  return deleting || (phase === 'Released' && reclaimPolicy !== 'Retain');
+}
+
+export function volumeRef({ name, uid }: LocalVolume): ObjectRef {
+  return { apiVersion, kind: 'LocalVolume', name, uid };
+}

@@ -1,0 +1,178 @@
+import { expect } from 'chai';
+import { open } from 'node:fs/promises';
+import { bytes, MiB, type Bytes } from '../../src/model/bytes.ts';
+import { NoSpaceError } from '../../src/model/errors.ts';
+import { ForeignVolumeError, type StorageBackend } from '../../src/usecases/ports.ts';
+import { rejection } from '../support/rejection.ts';
+
+/** A pool of 64 MiB on the real medium. */
+export interface PoolUnderTest {
+  readonly backend: StorageBackend;
+  /** The same pool as an agent sees it that was started anew. */
+  reopen(): StorageBackend;
+  /** Takes from the node what a reboot takes. */
+  reboot(): Promise<void>;
+  readonly allocatedFor: (wanted: Bytes) => Bytes;
+  cleanUp(): Promise<void>;
+}
+
+export const poolBytes = bytes(64 * MiB);
+
+/** What every backend promises. Each backend's test calls this once. */
+export function describeBackend(name: string, makeEmpty: () => Promise<PoolUnderTest>): void {
+  describe(`${name} keeps the promises of a backend`, () => {
+    const { signal } = new AbortController();
+    let pool: PoolUnderTest;
+    let backend: StorageBackend;
+
+    beforeEach(async () => {
+      pool = await makeEmpty();
+      ({ backend } = pool);
+    });
+
+    afterEach(() => pool.cleanUp());
+
+    const request = (name: string, size: number) => ({
+      name,
+      volumeUid: `uid-${name}`,
+      bytes: bytes(size),
+    });
+    const small = request('pvc-1', 4 * MiB);
+
+    it('is empty at first, and all of it is free', async () => {
+      const usage = await backend.usage(signal);
+
+      expect(usage).to.deep.equal({
+        total: poolBytes,
+        allocated: 0,
+        free: poolBytes,
+        largest: poolBytes,
+      });
+      expect(await backend.list(signal)).to.deep.equal({ volumes: [], strays: [] });
+    });
+
+    it('makes the same volume once however often it is asked', async () => {
+      const first = await backend.ensure(small, signal);
+      const again = await Promise.all([
+        backend.ensure(small, signal),
+        backend.ensure(small, signal),
+        pool.reopen().ensure(small, signal),
+      ]);
+
+      expect(again).to.deep.equal([first, first, first]);
+      expect((await backend.list(signal)).volumes).to.deep.equal([first]);
+      expect(await backend.find(small, signal)).to.deep.equal(first);
+    });
+
+    it('gives at least what was asked, and counts exactly what it said it would', async () => {
+      const volume = await backend.ensure(request('pvc-1', 5 * MiB + 1), signal);
+      const { allocated, free } = await backend.usage(signal);
+
+      expect(volume.bytes).to.be.at.least(5 * MiB + 1);
+      expect(volume.allocatedBytes).to.equal(pool.allocatedFor(bytes(5 * MiB + 1)));
+      expect(allocated).to.equal(volume.allocatedBytes);
+      expect(free).to.equal(poolBytes - allocated);
+    });
+
+    it('can give `largest`, and not a byte more', async () => {
+      await backend.ensure(small, signal);
+      const { largest } = await backend.usage(signal);
+      const overhead = pool.allocatedFor(bytes(MiB)) - MiB;
+
+      const tooBig = request('pvc-2', largest - overhead + 1);
+      expect(await rejection(backend.ensure(tooBig, signal))).to.be.instanceOf(NoSpaceError);
+      await backend.ensure(request('pvc-2', largest - overhead), signal);
+      expect((await backend.usage(signal)).free).to.equal(0);
+    });
+
+    it('says in numbers why a volume does not fit, and leaves nothing behind', async () => {
+      const error = await rejection(backend.ensure(request('pvc-1', poolBytes), signal));
+
+      expect(error).to.be.instanceOf(NoSpaceError);
+      expect(error.message).to.include('64Mi free of 64Mi').and.include('bytes more');
+      expect((await backend.usage(signal)).allocated).to.equal(0);
+      expect((await backend.list(signal)).volumes).to.deep.equal([]);
+    });
+
+    it('does not give the same room to two who ask at once', async () => {
+      const asks = ['pvc-1', 'pvc-2', 'pvc-3'].map((name) => request(name, 25 * MiB));
+      const outcomes = await Promise.allSettled(asks.map((ask) => backend.ensure(ask, signal)));
+
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(2);
+      const { allocated } = await backend.usage(signal);
+      expect(allocated).to.equal(2 * pool.allocatedFor(bytes(25 * MiB)));
+    });
+
+    it('keeps a namesake with another uid apart', async () => {
+      const first = await backend.ensure(small, signal);
+      const namesake = { ...small, volumeUid: 'another' };
+
+      for (const call of [
+        () => backend.ensure(namesake, signal),
+        () => backend.find(namesake, signal),
+        () => backend.attach(namesake, signal),
+      ]) {
+        expect(await rejection(call())).to.be.instanceOf(ForeignVolumeError);
+      }
+      await backend.remove(namesake, 'discard', signal);
+      expect((await backend.list(signal)).volumes).to.deep.equal([first]);
+    });
+
+    it('keeps path and content over a new start and a reboot', async () => {
+      await backend.ensure(small, signal);
+      await backend.ensure(request('pvc-2', 4 * MiB), signal);
+      const path = await backend.attach(small, signal);
+      const other = await backend.attach(request('pvc-2', 4 * MiB), signal);
+      await write(path, 'kept');
+      await write(other, 'other');
+
+      expect(await pool.reopen().attach(small, signal)).to.equal(path);
+      expect(await read(path, 4)).to.equal('kept');
+
+      await pool.reboot();
+      const afterwards = pool.reopen();
+      // The other way round, so that devices are likely to change their numbers.
+      await afterwards.attach(request('pvc-2', 4 * MiB), signal);
+      expect(await afterwards.attach(small, signal)).to.equal(path);
+      expect(await read(path, 4)).to.equal('kept');
+      expect(await read(other, 5)).to.equal('other');
+    });
+
+    for (const erase of ['discard', 'zero', 'none'] as const) {
+      it(`gives the room back when a volume is removed (${erase}), however often`, async () => {
+        await backend.ensure(small, signal);
+        await backend.attach(small, signal);
+        await backend.remove(small, erase, signal);
+        await backend.remove(small, erase, signal);
+        await pool.reopen().remove(small, erase, signal);
+
+        expect(await backend.usage(signal)).to.deep.include({ allocated: 0, free: poolBytes });
+        expect(await backend.find(small, signal)).to.equal(undefined);
+      });
+    }
+
+    it('never shows one volume what another has written', async () => {
+      await backend.ensure(small, signal);
+      await write(await backend.attach(small, signal), 'secret');
+      await backend.remove(small, 'discard', signal);
+
+      const next = { ...small, volumeUid: 'next' };
+      await backend.ensure(next, signal);
+      expect(await read(await backend.attach(next, signal), 6)).to.equal('\0'.repeat(6));
+    });
+  });
+}
+
+async function write(path: string, text: string): Promise<void> {
+  const handle = await open(path, 'r+');
+  await handle.write(text, 0);
+  await handle.sync();
+  await handle.close();
+}
+
+export async function read(path: string, length: number): Promise<string> {
+  const handle = await open(path, 'r');
+  const { buffer } = await handle.read(Buffer.alloc(length), 0, length, 0);
+  await handle.close();
+  return buffer.toString();
+}
