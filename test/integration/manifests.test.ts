@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import { commands } from '../../src/commands/index.ts';
+import { readSettings } from '../../src/config/settings.ts';
 import type { LocalVolumeObject, StoragePoolObject } from '../../src/kube/custom-objects.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { CommandError } from '../cluster/run-command.ts';
@@ -83,6 +84,20 @@ describe('the manifests', function () {
 
         expect(ours.map(({ args }) => args?.[0])).to.have.members(['control', 'webhook', 'node']);
         expect(new Set(ours.map(({ image }) => image)).size).to.equal(1);
+      });
+
+      it('gives each role settings that it understands', () => {
+        for (const { spec } of workloads) {
+          for (const { args = [] } of spec?.template?.spec.containers ?? []) {
+            const [word = '', ...flags] = args;
+            const command = commands[word];
+            if (command) {
+              const env = { BERTH_NODE_NAME: 'worker-1' };
+              const read = readSettings(command.settings, flags, env);
+              expect(read.ok ? [] : read.error).to.deep.equal([]);
+            }
+          }
+        }
       });
 
       it('names accounts and configuration that exist', () => {
