@@ -12,7 +12,6 @@ import { jsonLog } from '../platform/log.ts';
 import { sleep } from '../platform/sleep.ts';
 import { admitClaim } from '../usecases/admit-claim.ts';
 import { admitPod } from '../usecases/admit-pod.ts';
-import type { Log } from '../usecases/ports.ts';
 import { UsageError, type Command } from './command.ts';
 import { webhookCertificate } from './webhook-certificate.ts';
 
@@ -102,9 +101,10 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
     ...(tls.isListening() ? [] : ['no certificate yet']),
     ...(asked.aborted ? ['it is ending'] : []),
   ];
+  const excluded = ['kube-system', given.namespace];
   const app = webhookApp({
     handlers: {
-      admitPod: (request) => admitPod(request, { view, routing: given, log }),
+      admitPod: (request) => admitPod(request, { view, routing: given, excluded, log }),
       admitClaim: (claim) => admitClaim(claim, view),
     },
     ...{ log, metrics },

@@ -27,14 +27,20 @@ export interface PodRequest {
 export interface AdmitPodPorts {
   readonly view: AdmissionView;
   readonly routing: Routing;
+  /**
+   * Namespaces whose pods are left alone: those that the cluster and Berth itself need to come up.
+   * The registration leaves them out too, but by a label that Kubernetes sets only from 1.21 on.
+   */
+  readonly excluded: readonly string[];
   readonly log: Log;
 }
 
 /** Looks up what the pod's claims are and decides what becomes of the pod. */
 export async function admitPod(request: PodRequest, ports: AdmitPodPorts): Promise<PodVerdict> {
-  const { view, routing, log } = ports;
+  const { view, routing, excluded, log } = ports;
+  const looked = excluded.includes(request.namespace) ? [] : request.claims;
   const claims = await Promise.all(
-    request.claims.map((claim) =>
+    looked.map((claim) =>
       claim.kind === 'named'
         ? named(request.namespace, claim.claim, view)
         : withoutVolume(claim.claim, claim.className, view),
