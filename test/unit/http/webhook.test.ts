@@ -189,7 +189,7 @@ describe('webhookApp', () => {
 
   const unreadable: readonly [string, string, number, RegExp][] = [
     ['no JSON', '{"apiVersion":', 400, /JSON/],
-    ['an empty body', '', 400, /not a JSON object/],
+    ['an empty body', '', 400, /apiVersion and kind are missing/],
     ['a list', '[]', 400, /not a JSON object/],
     ['null', 'null', 400, /JSON/],
     ['an empty object', '{}', 400, /apiVersion and kind are missing and missing: only admission/],
