@@ -10,7 +10,6 @@ import {
 import { join } from 'node:path';
 
 import { killUntilGone } from './processes.ts';
-import { cgroupPrefix } from './slots.ts';
 import { waitFor } from './wait.ts';
 
 const ROOT = '/sys/fs/cgroup';
@@ -51,11 +50,11 @@ function delegate(path: string): void {
   writeFileSync(join(path, 'cgroup.subtree_control'), wish.join(' '));
 }
 
-/** The top cgroups of all nodes of a slot, in every hierarchy. */
-function cgroupsOf(slot: number): string[] {
+/** The cgroups directly below the roots whose name begins so, in every hierarchy. */
+function cgroupsNamed(prefix: string): string[] {
   return hierarchies().flatMap((hierarchy) =>
     readdirSync(hierarchy)
-      .filter((name) => name.startsWith(cgroupPrefix(slot)))
+      .filter((name) => name.startsWith(prefix))
       .map((name) => join(hierarchy, name)),
   );
 }
@@ -75,12 +74,13 @@ function children(path: string): string[] {
   }
 }
 
-export async function killContainers(slot: number): Promise<void> {
-  await killUntilGone(`containers of slot ${slot}`, () => pidsOf(slot));
+/** Kills every process in the cgroups whose name begins so, e.g. all containers of a node. Repeatable. */
+export async function killInCgroups(prefix: string): Promise<void> {
+  await killUntilGone(`processes in cgroups ${prefix}*`, () => pidsBelow(prefix));
 }
 
-function pidsOf(slot: number): number[] {
-  const pids = cgroupsOf(slot).flatMap(withDescendants).flatMap(pidsIn);
+function pidsBelow(prefix: string): number[] {
+  const pids = cgroupsNamed(prefix).flatMap(withDescendants).flatMap(pidsIn);
   return [...new Set(pids)];
 }
 
@@ -96,14 +96,15 @@ function pidsIn(cgroup: string): number[] {
   }
 }
 
-/** Removes the cgroups of a slot; waits for the kernel, which lets go of one only some time after its last process. */
-export async function removeCgroups(slot: number): Promise<void> {
+/** Removes the cgroups whose name begins so; the kernel lets go of one only some time after its last process. */
+export async function removeCgroups(prefix: string): Promise<void> {
+  const left = (): string[] => cgroupsNamed(prefix).flatMap(withDescendants);
   await waitFor(
-    `the cgroups of slot ${slot} to be removable`,
+    `cgroups ${prefix}* to be removable`,
     () => {
-      for (const cgroup of cgroupsOf(slot).flatMap(withDescendants)) rmdirSync(cgroup);
+      for (const cgroup of left()) rmdirSync(cgroup);
       return true;
     },
-    { timeoutMs: 10_000, explain: () => cgroupsOf(slot).flatMap(withDescendants).join('\n') },
+    { timeoutMs: 10_000, explain: () => left().join('\n') },
   );
 }

@@ -10,6 +10,8 @@ import type { Authority, KeyPair } from './pki.ts';
 import { type ClusterScope, Program, type ProgramSpec } from './program.ts';
 import { type CommandOptions, runCommand } from './run-command.ts';
 import { type SchedulerOptions, scheduler } from './scheduler.ts';
+import type { RealNode } from './real-node.ts';
+import { type KubeletOptions, startKubelets } from './start-kubelets.ts';
 import { type ServiceAccountName, serviceAccountKubeconfig } from './service-account.ts';
 import { tearDown } from './tear-down.ts';
 import type { KubeVersion } from './version.ts';
@@ -43,6 +45,7 @@ export class Cluster {
   readonly hollow: HollowNodes;
   readonly #parts: ClusterParts;
   readonly #programs = new Map<string, Program>();
+  readonly #nodes: RealNode[] = [];
   #stopping: Promise<void> | undefined;
 
   constructor(parts: ClusterParts) {
@@ -121,7 +124,16 @@ export class Cluster {
     return this.hollow.add(wanted, options);
   }
 
-  /** The program in a role: etcd, apiserver, controller-manager, scheduler-<name>, or that of a started program. */
+  /** Nodes with real kubelets and containers, by name; all Ready on return. Needs root. */
+  async startKubelets(names: readonly string[], options: KubeletOptions = {}): Promise<RealNode[]> {
+    const nodes = await startKubelets(this, names, { ...options, first: this.#nodes.length });
+    this.#nodes.push(...nodes);
+    for (const node of nodes)
+      [node.containerd, node.kubelet].forEach((program) => this.#add(program));
+    return nodes;
+  }
+
+  /** The program in a role: etcd, apiserver, controller-manager, scheduler-<name>, kubelet-<node>, ... */
   program(role: string): Program {
     const found = this.#programs.get(role);
     if (!found) {
@@ -165,9 +177,10 @@ export class Cluster {
   async #stop(): Promise<void> {
     this.#parts.close.abort(new Error(`cluster ${this.name} is being stopped`));
     this.hollow.stopHeartbeats();
-    // What others started here may have something to finish; the control plane has not, it is thrown away.
-    const plane = new Set<Program>(Object.values(this.#parts.plane) as Program[]);
-    const guests = [...this.#programs.values()].filter((program) => !plane.has(program));
+    // What others started here may have something to finish; the rest is thrown away.
+    const thrownAway = new Set<Program>(Object.values(this.#parts.plane) as Program[]);
+    for (const { kubelet, containerd } of this.#nodes) thrownAway.add(kubelet).add(containerd);
+    const guests = [...this.#programs.values()].filter((program) => !thrownAway.has(program));
     await Promise.all(guests.map((program) => program.stop(3_000)));
     this.api.close();
     await tearDown(this.dir);

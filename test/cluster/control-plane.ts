@@ -1,8 +1,8 @@
-import { request as httpRequest } from 'node:http';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { type ApiClient, answersOk } from './api-client.ts';
+import { answersOk } from './answers-ok.ts';
+import type { ApiClient } from './api-client.ts';
 import type { Binaries } from './binaries.ts';
 import {
   type ControlPlaneFacts,
@@ -33,7 +33,7 @@ export function controlPlane(
       role: 'etcd',
       file: binaries.etcd,
       args: etcdFlags(facts),
-      ready: () => answersHealthy(`http://127.0.0.1:${ports.etcd}/health`),
+      ready: () => answersOk(`http://127.0.0.1:${ports.etcd}/health`),
     }),
     apiserver: new Program(scope, {
       role: 'apiserver',
@@ -83,16 +83,4 @@ function writeAuditPolicy(dir: string): void {
     rules: [{ level: 'Metadata' }],
   };
   writeFileSync(join(dir, 'audit-policy.json'), JSON.stringify(policy));
-}
-
-function answersHealthy(url: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const call = httpRequest(url, { timeout: 2_000 }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
-    call.on('error', () => resolve(false));
-    call.on('timeout', () => call.destroy());
-    call.end();
-  });
 }

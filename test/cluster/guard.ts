@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+
+import { ownCommand } from './own-command.ts';
 
 /**
  * Waits on a pipe for the word that the harness took care of the cluster itself. If the pipe closes without it,
@@ -13,9 +14,8 @@ export class Guard {
   readonly #child: ChildProcess;
 
   constructor(clusterName: string) {
-    const main = join(import.meta.dirname, 'main.ts');
-    const down = [process.execPath, '--import', import.meta.resolve('tsx'), main];
-    this.#child = spawn('/bin/sh', ['-c', GUARD, 'sh', ...down, 'down', '--name', clusterName], {
+    const down = ownCommand(['down', '--name', clusterName]);
+    this.#child = spawn('/bin/sh', ['-c', GUARD, 'sh', ...down], {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
     });

@@ -12,6 +12,8 @@ export interface ProgramSpec {
   args: readonly string[];
   env?: Readonly<Record<string, string>>;
   cwd?: string;
+  /** Words to put before the command, asked for at every start, e.g. to run it in a namespace that exists by then. */
+  prefix?: () => readonly string[];
   /** Asked until it answers true; without it a program counts as ready at once. */
   ready?: () => Promise<boolean>;
   readyTimeoutMs?: number;
@@ -57,7 +59,8 @@ export class Program {
     if (this.running) throw new Error(`${this.spec.role} is running already`);
     mkdirSync(dirname(this.log), { recursive: true });
     const output = openSync(this.log, 'a');
-    const child = spawn(this.spec.file, this.spec.args, {
+    const [file = '', ...args] = this.#commandLine();
+    const child = spawn(file, args, {
       cwd: this.spec.cwd ?? this.#scope.dir,
       // A session of its own: Ctrl-C must not reach it before the harness has decided what to do.
       detached: true,
@@ -79,6 +82,10 @@ export class Program {
     this.#child = child;
   }
 
+  #commandLine(): string[] {
+    return [...(this.spec.prefix?.() ?? []), this.spec.file, ...this.spec.args];
+  }
+
   async ready(): Promise<void> {
     const { ready, role, readyTimeoutMs } = this.spec;
     await waitFor(`${role} to be ready`, ready ?? (async () => true), {
@@ -93,7 +100,8 @@ export class Program {
     if (this.#spawnError) {
       return new Error(`${this.spec.file} cannot be started`, { cause: this.#spawnError });
     }
-    if (this.running) return undefined;
+    // A child without a pid was never started; the error that says why arrives a moment later.
+    if (this.running || this.#child?.pid === undefined) return undefined;
     const { exitCode, signalCode } = this.#child ?? {};
     const how = signalCode ?? `status ${exitCode ?? '?'}`;
     return new Error(`${this.spec.role} ended with ${how}\n${this.tail()}`);

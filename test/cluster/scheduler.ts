@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { dump, load } from 'js-yaml';
 
-import { answersOk } from './api-client.ts';
+import { answersOk } from './answers-ok.ts';
 import { schedulerFlags } from './flags.ts';
 import { freePort } from './ports.ts';
 import { type ClusterScope, Program } from './program.ts';
@@ -85,9 +85,15 @@ export function completeConfig(content: string, additions: Additions): string {
   config.clientConnection = { kubeconfig, ...config.clientConnection };
   config.leaderElection = { ...config.leaderElection, leaderElect };
   if (/\/v1beta[12]$/.test(config.apiVersion)) {
-    // Left out, they mean 0.0.0.0:10251, which two schedulers on one machine cannot share.
-    config.healthzBindAddress ??= '';
-    config.metricsBindAddress ??= '';
+    // Left out or empty, they mean 0.0.0.0:10251, which two schedulers on one machine cannot share.
+    config.healthzBindAddress ??= '127.0.0.1:0';
+    config.metricsBindAddress ??= '127.0.0.1:0';
   }
   return dump(config);
+}
+
+/** The configuration of an ordinary kube-scheduler, in the format its version reads. */
+export function defaultSchedulerConfig(version: KubeVersion): string {
+  const { schedulerApi } = dialectOf(version);
+  return `apiVersion: kubescheduler.config.k8s.io/${schedulerApi}\nkind: KubeSchedulerConfiguration\n`;
 }

@@ -30,35 +30,41 @@ function tryClaim(slot: number, dir: string): boolean {
 }
 
 export function slotOf(dir: string): number | undefined {
-  const found = claims().find((slot) => ownerOf(slot) === dir);
-  return found === undefined ? undefined : Number(found);
+  return claims().find((claim) => claim.dir === dir)?.slot;
 }
 
 /** Gives the number back. Repeatable. */
 export function releaseSlot(dir: string): void {
-  for (const slot of claims().filter((name) => ownerOf(name) === dir)) {
-    rmSync(join(SLOTS, slot), { force: true });
-  }
+  const slot = slotOf(dir);
+  if (slot === undefined) return;
+  rmSync(join(SLOTS, String(slot)), { force: true });
   try {
     rmdirSync(SLOTS);
   } catch {
-    // Others hold theirs, or there was none.
+    // Others hold theirs.
   }
 }
 
-function claims(): string[] {
+/** Which clusters hold which numbers at this moment. */
+export function claims(): { slot: number; dir: string }[] {
+  return entries(SLOTS).map((name) => ({ slot: Number(name), dir: ownerOf(name) }));
+}
+
+function entries(folder: string): string[] {
   try {
-    return readdirSync(SLOTS);
+    return readdirSync(folder);
   } catch {
+    // Nobody claimed anything yet.
     return [];
   }
 }
 
-function ownerOf(slot: string): string | undefined {
+function ownerOf(slot: string): string {
   try {
     return readFileSync(join(SLOTS, slot), 'utf8');
   } catch {
-    return undefined;
+    // It was released between the two looks.
+    return '';
   }
 }
 
@@ -81,4 +87,9 @@ export const NODES_PER_SLOT = 16;
 export function networkOf(slot: number, nodeIndex: number): string {
   const number = slot * NODES_PER_SLOT + nodeIndex;
   return `198.${18 + (number >> 8)}.${number & 255}`;
+}
+
+/** The beginnings of all addresses of a slot's nodes and pods. */
+export function networksOf(slot: number): string[] {
+  return Array.from({ length: NODES_PER_SLOT }, (_, index) => `${networkOf(slot, index)}.`);
 }

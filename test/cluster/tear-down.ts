@@ -2,9 +2,9 @@ import { existsSync, rmSync } from 'node:fs';
 
 import { removeDisks } from './leftover-disks.ts';
 import { killUntilGone, ownedProcesses } from './processes.ts';
-import { releaseSlot, slotOf } from './slots.ts';
+import { cgroupPrefix, releaseSlot, slotOf } from './slots.ts';
 import { removeNodeNetwork } from './node-network.ts';
-import { killContainers, removeCgroups } from './cgroups.ts';
+import { killInCgroups, removeCgroups } from './cgroups.ts';
 
 /**
  * Removes everything the cluster in `dir` has on this machine: processes, containers, mounts, loop devices,
@@ -17,8 +17,8 @@ export async function tearDown(dir: string): Promise<void> {
   if (slot !== undefined) {
     // Containers do not know whose they are by their environment; their cgroup tells. After them their shims
     // have nothing to restart, so this order leaves nothing that could start anything.
-    await killContainers(slot);
-    await removeCgroups(slot);
+    await killInCgroups(cgroupPrefix(slot));
+    await removeCgroups(cgroupPrefix(slot));
     await removeNodeNetwork(slot);
   }
   await removeDisks(dir);

@@ -36,8 +36,12 @@ export interface Dialect {
   insecurePortFlag: boolean;
   /** A pod is refused until its service account has a token Secret; bound tokens came in 1.21. */
   tokenSecrets: boolean;
+  /** Controllers are called `endpoint`, not `endpoints-controller`. */
+  shortControllerNames: boolean;
   /** The legacy Policy file, gone in 1.23. */
   policyFile: boolean;
+  /** The newest version of KubeSchedulerConfiguration that it reads without a warning. */
+  schedulerApi: 'v1beta1' | 'v1beta2' | 'v1beta3' | 'v1';
   /** Health and metrics addresses in the scheduler's configuration file; from v1beta3 on they must be empty. */
   schedulerAddresses: boolean;
   /** `--container-runtime=remote`, needed while dockershim was the default. */
@@ -54,11 +58,19 @@ export function dialectOf({ minor }: KubeVersion): Dialect {
   return {
     insecurePortFlag: minor <= 23,
     tokenSecrets: minor <= 20,
+    shortControllerNames: minor <= 27,
     policyFile: minor <= 22,
+    schedulerApi: schedulerApi(minor),
     schedulerAddresses: minor <= 22,
     containerRuntimeFlag: minor <= 23,
     runtimeEndpointInConfig: minor >= 27,
     failCgroupV1: minor >= 31,
     devicePluginGate: minor <= 25,
   };
+}
+
+function schedulerApi(minor: number): Dialect['schedulerApi'] {
+  if (minor >= 25) return 'v1';
+  if (minor >= 23) return 'v1beta3';
+  return minor === 22 ? 'v1beta2' : 'v1beta1';
 }

@@ -1,0 +1,67 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+# Several clusters may be up at once: make cluster-up NAME=two KUBELETS=0 HOLLOW=100
+NAME ?= berth
+KUBELETS ?= 3
+HOLLOW ?= 0
+
+TSX := node --import tsx
+MOCHA := npx mocha
+CLUSTER := $(TSX) test/cluster/main.ts
+INSTALLED := node_modules/.package-lock.json
+
+.PHONY: help build lint test test-unit test-integration test-harness e2e bench demo \
+  prerequisites prerequisites-nodes cluster-up cluster-down cluster-status clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+node_modules: $(INSTALLED) ## install the packages of package-lock.json
+
+$(INSTALLED): package-lock.json
+	@if [ -L node_modules ]; then echo 'node_modules is a link, left as it is'; else npm ci; fi
+
+build: node_modules ## compile to dist/
+	npm run build
+
+lint: node_modules ## types, lint, import rules, dead code, format
+	npm run typecheck && npm run lint
+
+test: test-unit test-harness test-integration e2e ## everything
+
+test-unit: node_modules ## decisions without the world
+	$(MOCHA) 'test/unit/**/*.test.ts'
+
+test-integration: node_modules prerequisites ## against a real control plane
+	$(MOCHA) 'test/integration/**/*.test.ts'
+
+test-harness: node_modules prerequisites-nodes ## the local cluster itself
+	$(MOCHA) 'test/harness/**/*.test.ts'
+
+e2e: node_modules prerequisites-nodes ## with real kubelets and disks
+	$(MOCHA) 'test/e2e/**/*.test.ts'
+
+bench: node_modules prerequisites ## measure; prints a table, writes test/bench/results.json
+	$(TSX) test/bench/main.ts
+
+demo: node_modules prerequisites-nodes ## the whole of Berth on a local cluster
+	$(TSX) test/demo/main.ts
+
+prerequisites: ## install what a local control plane needs
+	@test/cluster/prerequisites.sh
+
+prerequisites-nodes: ## install what local nodes with real containers need too
+	@test/cluster/prerequisites.sh nodes
+
+cluster-up: node_modules prerequisites-nodes ## start a local cluster: NAME=berth KUBELETS=3 HOLLOW=0
+	@$(CLUSTER) up --name $(NAME) --kubelets $(KUBELETS) --hollow $(HOLLOW)
+
+cluster-down: node_modules ## remove it again: NAME=berth
+	@$(CLUSTER) down --name $(NAME)
+
+cluster-status: node_modules ## show the local clusters
+	@$(CLUSTER) status
+
+clean: ## remove what was built, and all local clusters
+	@if [ -e node_modules ]; then $(CLUSTER) down --all; fi
+	rm -rf dist coverage
