@@ -21,7 +21,7 @@ export interface SecretSlot {
   replace(version: string, texts: BundleTexts): Promise<boolean>;
 }
 
-export interface StoredSecret {
+interface StoredSecret {
   readonly version: string;
   readonly texts: BundleTexts;
 }

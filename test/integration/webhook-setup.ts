@@ -3,8 +3,8 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { freePort } from '../cluster/ports.ts';
 import type { Program } from '../cluster/program.ts';
 
-export const namespace = 'berth-system';
-export const registration = 'berth-webhook';
+const namespace = 'berth-system';
+const registration = 'berth-webhook';
 export const secretPath = `/api/v1/namespaces/${namespace}/secrets/berth-webhook-tls`;
 
 const admissionPath = '/apis/admissionregistration.k8s.io/v1';

@@ -346,6 +346,12 @@ describe('berth webhook behind a real API server', function () {
     expect(text).to.match(/berth_certificate_expires_at_seconds\{certificate="server"\} \d{10}/);
   });
 
+  it('needs no more rights than its account has', () => {
+    const told = replicas.map(({ program }) => readFileSync(program.log, 'utf8')).join('');
+
+    expect(told).to.not.match(/forbidden|"level":"error"|list failed/);
+  });
+
   it('is no obstacle to pods when it is gone; only pools wait for it', async () => {
     await Promise.all(replicas.map(({ program }) => program.stop(5_000)));
 

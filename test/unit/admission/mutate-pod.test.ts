@@ -219,6 +219,15 @@ describe('mutatePod pins', () => {
     );
   });
 
+  it('takes a wider rule on the same label for another one', () => {
+    const key = 'kubernetes.io/hostname';
+    const both = { matchExpressions: [{ key, operator: 'In', values: ['n1', 'n2'] }] };
+
+    const { terms } = mutated(podWithTerms([both]), [boundTo('n1')]);
+
+    expect(terms?.[0]?.matchExpressions).to.have.length(2);
+  });
+
   it('leaves an empty alternative empty, since it matches nothing', () => {
     const zone = { matchExpressions: [{ key: 'zone', operator: 'Exists' }] };
 
