@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Tally } from './support/tally-reporter.ts';
+
+/** Runs the suites one after another, all of them whatever fails, and prints the sum. */
+
+const suites = ['unit', 'backends', 'harness', 'integration', 'e2e'] as const;
+const reporter = join(import.meta.dirname, 'support/tally-reporter.ts');
+
+async function runSuite(suite: string, file: string): Promise<Tally> {
+  console.log(`\n=== ${suite}`);
+  const args = ['mocha', '--reporter', reporter, '--reporter-option', `file=${file}`];
+  const child = spawn('npx', [...args, `test/${suite}/**/*.test.ts`], { stdio: 'inherit' });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Tally;
+  } catch {
+    console.error(`the suite ${suite} ended with status ${String(code)} before its tests had`);
+    return { passed: 0, failed: 1, pending: 0 };
+  }
+}
+
+const asked = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), 'berth-tally-'));
+const total: Tally = { passed: 0, failed: 0, pending: 0 };
+for (const suite of asked.length > 0 ? asked : suites) {
+  const tally = await runSuite(suite, join(folder, `${suite}.json`));
+  total.passed += tally.passed;
+  total.failed += tally.failed;
+  total.pending += tally.pending;
+}
+rmSync(folder, { recursive: true });
+if (process.env['CI'] === 'true' && total.pending > 0) {
+  console.log(`${total.pending} test(s) were skipped: with CI=true that is a failure`);
+  total.failed += total.pending;
+}
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;

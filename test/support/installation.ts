@@ -1,0 +1,179 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+import type { Cluster } from '../cluster/cluster.ts';
+import { freePort } from '../cluster/ports.ts';
+import type { Program, ProgramSpec } from '../cluster/program.ts';
+import type { RealNode } from '../cluster/real-node.ts';
+import { waitFor } from '../cluster/wait.ts';
+
+const root = join(import.meta.dirname, '../..').replace(/\/dist$/, '');
+const berthFile = join(root, 'dist/src/main.js');
+const run = promisify(execFile);
+
+/** Where agents keep volumes, and the links to their devices. */
+export const nodeFolders = ['/var/lib/berth', '/run/berth'];
+
+/** A running role: the process, and where it answers. */
+export interface Role {
+  readonly program: Program;
+  /** Base URL of /healthz, /readyz and /metrics. */
+  readonly ops: string;
+}
+
+export interface ControlRole extends Role {
+  /** Base URL of the verbs. */
+  readonly verbs: string;
+}
+
+export interface RoleOptions {
+  /** Added to the command line. */
+  readonly flags?: readonly string[];
+  /** Tells several of a kind apart. */
+  readonly name?: string;
+}
+
+/**
+ * Berth on a local cluster: the objects of the manifests applied, and every role a process of
+ * its own with the rights of its service account, and no more.
+ */
+export class Installation {
+  readonly cluster: Cluster;
+
+  private constructor(cluster: Cluster) {
+    this.cluster = cluster;
+  }
+
+  /** Applies namespace, custom resources and roles from the manifests; starts nothing. */
+  static async on(cluster: Cluster): Promise<Installation> {
+    const base = join(root, 'manifests/base');
+    await cluster.kubectl(['apply', '-k', join(base, 'crds'), '-f', join(base, 'namespace.yaml')]);
+    await cluster.kubectl([
+      ...['wait', '--for=condition=Established', '--timeout=30s', 'crd'],
+      ...['storagepools', 'storagenodes', 'localvolumes'].map((one) => `${one}.berth.dev`),
+    ]);
+    await cluster.kubectl(['apply', '-k', join(base, 'rbac')]);
+    return new Installation(cluster);
+  }
+
+  async startControl({ flags = [], name = 'control' }: RoleOptions = {}): Promise<ControlRole> {
+    const [port, opsPort] = [await freePort(), await freePort()];
+    const ops = `http://127.0.0.1:${opsPort}`;
+    const args = ['--port', String(port), '--ops-port', String(opsPort), ...flags];
+    const spec = await this.#spec('control', 'berth-control', name, { args, ops });
+    return {
+      program: await this.cluster.startProgram(spec),
+      ops,
+      verbs: `http://127.0.0.1:${port}`,
+    };
+  }
+
+  /**
+   * The agent of a hollow node. It sees folders of its own at the paths where agents keep volumes
+   * and links, as on a machine of its own.
+   */
+  async startHollowAgent(nodeName: string, options: RoleOptions = {}): Promise<Role> {
+    const binds = nodeFolders.map((path) => [this.hollowFolder(nodeName, path), path]);
+    binds.forEach(([, path = '']) => mkdirSync(path, { recursive: true }));
+    const script =
+      'while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"';
+    const prefix = ['unshare', '--mount', 'sh', '-ec', script, 'sh', ...binds.flat(), '--'];
+    const { spec, ops } = await this.#agentSpec(nodeName, options);
+    const program = await this.cluster.startProgram({ ...spec, prefix: () => prefix });
+    return { program, ops };
+  }
+
+  /** The agent of a real node; the node must have been started with `nodeFolders` of its own. */
+  async startAgent(node: RealNode, options: RoleOptions = {}): Promise<Role> {
+    await node.run('mkdir', ['-p', '/var/lib/berth/pools']);
+    const { spec, ops } = await this.#agentSpec(node.name, options);
+    return { program: await node.startProgram(spec), ops };
+  }
+
+  /** What is at `path` for the agent of a hollow node. */
+  hollowFolder(nodeName: string, path: string): string {
+    const folder = join(this.cluster.dir, 'hollow', nodeName, path);
+    mkdirSync(path === '/var/lib/berth' ? join(folder, 'pools') : folder, { recursive: true });
+    return folder;
+  }
+
+  async #agentSpec(nodeName: string, { flags = [] }: RoleOptions) {
+    const port = await freePort();
+    const ops = `http://127.0.0.1:${port}`;
+    const args = ['--node-name', nodeName, '--port', String(port), ...flags];
+    const role = `agent-${nodeName}`;
+    return { ops, spec: await this.#spec('node', 'berth-node', role, { args, ops }) };
+  }
+
+  /** A kube-scheduler of the profile berth-scheduler, wired as `berth scheduler-config` says. */
+  async startScheduler(control: ControlRole, name = 'berth'): Promise<Program> {
+    const { major, minor } = this.cluster.version;
+    const version = `${major}.${minor}`;
+    const args = ['scheduler-config', '--kubernetes', version, '--extender-url', control.verbs];
+    const { stdout } = await run(process.execPath, [berthFile, ...args]);
+    return this.cluster.startScheduler({ name, config: stdout, format: 'component' });
+  }
+
+  async #spec(
+    command: string,
+    serviceAccount: string,
+    role: string,
+    { args, ops }: { args: readonly string[]; ops: string },
+  ): Promise<ProgramSpec> {
+    const kubeconfig = await this.cluster.kubeconfigFor({
+      namespace: 'berth-system',
+      serviceAccount,
+    });
+    return {
+      role,
+      file: process.execPath,
+      args: [berthFile, command, '--kubeconfig', kubeconfig, ...args],
+      ready: async () => (await fetch(`${ops}/readyz`)).ok,
+      readyTimeoutMs: 20_000,
+    };
+  }
+
+  /** What `GET /capacity` says. */
+  async capacity(control: ControlRole): Promise<CapacityAnswer> {
+    const answer = await fetch(`${control.ops}/capacity`);
+    return (await answer.json()) as CapacityAnswer;
+  }
+
+  /** Waits until every node reports the pool with something free. */
+  async poolsReported(pool: string, nodes: readonly string[]): Promise<void> {
+    await waitFor(
+      `pool ${pool} on ${nodes.join(', ')}`,
+      async () => {
+        const text = await this.cluster.kubectl(['get', 'nodes', '-o', 'json']);
+        const { items } = JSON.parse(text) as { items: NodeObject[] };
+        return nodes.every((name) => {
+          const { annotations = {} } = items.find((n) => n.metadata.name === name)?.metadata ?? {};
+          return annotations[`capacity.berth.dev/${pool}`]?.includes('"healthy":true');
+        });
+      },
+      { timeoutMs: 20_000 },
+    );
+  }
+}
+
+interface NodeObject {
+  metadata: { name: string; annotations?: Record<string, string> };
+}
+
+export interface CapacityAnswer {
+  nodes: {
+    node: string;
+    alive: boolean;
+    pools: {
+      pool: string;
+      healthy: boolean;
+      total: number;
+      free: number;
+      reserved: number;
+      volumes: number;
+    }[];
+  }[];
+  waiting: { pod: string; reason: string; nodes: Record<string, string> }[];
+}

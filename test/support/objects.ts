@@ -1,0 +1,73 @@
+/** Objects as a user would write them, small enough for a test to be read without scrolling. */
+
+export const MiB = 1024 * 1024;
+/** The image that the local cluster's nodes have: busybox, without a registry. */
+export const image = 'berth.test/busybox:1';
+
+export function storagePool(name: string, size: string, nodeSelector = {}): object {
+  return {
+    apiVersion: 'berth.dev/v1alpha1',
+    kind: 'StoragePool',
+    metadata: { name },
+    spec: {
+      nodeSelector,
+      backend: 'loop',
+      loop: { directory: `/var/lib/berth/pools/${name}`, size },
+    },
+  };
+}
+
+export function storageClass(name: string, parameters: Record<string, string>): object {
+  return {
+    apiVersion: 'storage.k8s.io/v1',
+    kind: 'StorageClass',
+    metadata: { name },
+    provisioner: 'local.berth.dev',
+    volumeBindingMode: 'WaitForFirstConsumer',
+    parameters,
+  };
+}
+
+export function claim(name: string, className: string, size: string): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name },
+    spec: {
+      accessModes: ['ReadWriteOnce'],
+      storageClassName: className,
+      resources: { requests: { storage: size } },
+    },
+  };
+}
+
+export interface PodOptions {
+  readonly claims?: readonly string[];
+  readonly command?: string;
+  /** Without a webhook a pod says itself who places it. */
+  readonly schedulerName?: string;
+  readonly labels?: Record<string, string>;
+}
+
+export function pod(name: string, options: PodOptions = {}): object {
+  const { claims = [], command = 'sleep 100000', schedulerName, labels = {} } = options;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, labels },
+    spec: {
+      ...(schedulerName === undefined ? {} : { schedulerName }),
+      terminationGracePeriodSeconds: 0,
+      containers: [
+        {
+          name: 'main',
+          image,
+          imagePullPolicy: 'Never',
+          command: ['sh', '-c', command],
+          volumeMounts: claims.map((one) => ({ name: one, mountPath: `/${one}` })),
+        },
+      ],
+      volumes: claims.map((one) => ({ name: one, persistentVolumeClaim: { claimName: one } })),
+    },
+  };
+}
