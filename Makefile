@@ -14,7 +14,7 @@ INSTALLED := node_modules/.package-lock.json
   prerequisites prerequisites-nodes cluster-up cluster-down cluster-status clean
 
 help: ## list the targets
-	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/  \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-20s %s\n", $$1, $$2 }'
 
 node_modules: $(INSTALLED) ## install the packages of package-lock.json
 

@@ -1,9 +1,9 @@
 import { accessSync, constants } from 'node:fs';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 
-import { binaryCacheDir } from './paths.ts';
+import { binaryCacheDir, searchPath } from './paths.ts';
 import { type KubeVersion, versionOf } from './version.ts';
 
 /** Paths of every program the cluster consists of. */
@@ -63,7 +63,7 @@ function need(dir: string, name: string): string {
 
 /** A program beside the Kubernetes binaries wins over the one on PATH: it was put there to go with them. */
 function onPath(name: string, first: string): string {
-  const folders = [first, ...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  const folders = [first, ...searchPath()];
   const found = folders.map((folder) => join(folder, name)).find(isExecutable);
   if (!found) {
     throw new Error(`${name} is not installed; run test/cluster/prerequisites.sh`);

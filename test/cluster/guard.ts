@@ -55,7 +55,11 @@ export function onInterrupt(close: () => Promise<void>): () => void {
 }
 
 async function closeAll(signal: string, code: number): Promise<void> {
-  if (closers.size === 0) process.exit(code);
+  if (closers.size === 0) {
+    // Whoever else listens decides; nobody would, if it were not for this listener.
+    if (process.listenerCount(signal) === 1) process.exit(code);
+    return;
+  }
   process.stderr.write(`\n${signal}: stopping ${closers.size} cluster(s)\n`);
   // What fails here is left to the guards, which try again once this process is gone.
   await Promise.allSettled([...closers].map((close) => close()));

@@ -2,7 +2,7 @@ import type { ApiClient } from './api-client.ts';
 import { ApiError } from './api-client.ts';
 import { forEachParallel } from './parallel.ts';
 
-export interface Taint {
+interface Taint {
   key: string;
   value?: string;
   effect: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
@@ -18,7 +18,7 @@ export interface HollowNodeOptions {
   prefix?: string;
 }
 
-export const HOLLOW_LABEL = 'berth.test/hollow';
+const HOLLOW_LABEL = 'berth.test/hollow';
 const LEASES = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
 const ROOM = { cpu: '16', memory: '64Gi', pods: '250', 'ephemeral-storage': '200Gi' };
 // More in flight do not make it faster on few cores, and leave no place for the requests of others.

@@ -10,6 +10,7 @@ export const BUSYBOX_IMAGE = 'berth.test/busybox:1';
 /** What an image runs when the pod does not say. Ends at once on SIGTERM, which `sleep` as process 1 would not. */
 const IDLE = ['/bin/sh', '-c', 'trap "exit 0" TERM; while :; do sleep 86400 & wait $!; done'];
 
+/** @public */
 export interface ImageSpec {
   /** With a tag, e.g. `berth.test/busybox:1`. */
   name: string;
@@ -19,7 +20,11 @@ export interface ImageSpec {
   env?: readonly string[];
 }
 
-/** Writes the image as `docker save` would, without any tool but tar, and returns the path of the file. */
+/**
+ * Writes the image as `docker save` would, without any tool but tar, and returns the path of the file.
+ *
+ * @public
+ */
 export async function buildImage(file: string, spec: ImageSpec): Promise<string> {
   const work = `${file}.parts`;
   mkdirSync(work, { recursive: true });

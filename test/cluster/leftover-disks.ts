@@ -47,7 +47,7 @@ async function unmount(path: string): Promise<void> {
 }
 
 /** Loop devices whose backing file lies below a folder. */
-export async function loopsBelow(dir: string): Promise<string[]> {
+async function loopsBelow(dir: string): Promise<string[]> {
   const output = await runCommand('losetup', ['--json', '--list', '--output', 'NAME,BACK-FILE']);
   if (output.trim() === '') return [];
   const { loopdevices } = JSON.parse(output) as {

@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 
 /** The only Kubernetes the harness can build by itself: the one in Debian's source package. */
-export const BUILT_VERSION = '1.20.2';
+const BUILT_VERSION = '1.20.2';
 
 /** Where clusters live, one folder each. Kept short: a unix socket path below it may have 107 bytes. */
 export function stateDir(): string {
@@ -13,6 +13,11 @@ export function stateDir(): string {
 export function binaryCacheDir(): string {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   return join(cache, 'berth', `kube-${BUILT_VERSION}`);
+}
+
+/** Where programs are looked for. Not every login of Debian has the folders of `losetup` and `ip` in its PATH. */
+export function searchPath(): string[] {
+  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'].filter(Boolean);
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?$/;

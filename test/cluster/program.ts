@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 
+import { searchPath } from './paths.ts';
 import { OWNER_VARIABLE, ROLE_VARIABLE, signalProcess } from './processes.ts';
 import { waitFor } from './wait.ts';
 
@@ -67,6 +68,7 @@ export class Program {
       stdio: ['ignore', output, output],
       env: {
         ...process.env,
+        PATH: searchPath().join(delimiter),
         ...this.spec.env,
         [OWNER_VARIABLE]: this.#scope.dir,
         [ROLE_VARIABLE]: this.spec.role,
@@ -101,8 +103,9 @@ export class Program {
       return new Error(`${this.spec.file} cannot be started`, { cause: this.#spawnError });
     }
     // A child without a pid was never started; the error that says why arrives a moment later.
-    if (this.running || this.#child?.pid === undefined) return undefined;
-    const { exitCode, signalCode } = this.#child ?? {};
+    const child = this.#child;
+    if (this.running || child?.pid === undefined) return undefined;
+    const { exitCode, signalCode } = child;
     const how = signalCode ?? `status ${exitCode ?? '?'}`;
     return new Error(`${this.spec.role} ended with ${how}\n${this.tail()}`);
   }

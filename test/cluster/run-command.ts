@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process';
+import { delimiter } from 'node:path';
+
+import { searchPath } from './paths.ts';
 
 export interface CommandOptions {
   input?: string;
-  env?: NodeJS.ProcessEnv;
+  /** Added to the environment of this process. */
+  env?: Readonly<Record<string, string>>;
   cwd?: string;
   timeoutMs?: number;
 }
@@ -50,7 +54,7 @@ function execute(
 ): Promise<CommandResult> {
   const { promise, resolve, reject } = promiseParts<CommandResult>();
   const child = spawn(file, args, {
-    env: options.env,
+    env: { ...process.env, PATH: searchPath().join(delimiter), ...options.env },
     cwd: options.cwd,
     timeout: options.timeoutMs ?? 120_000,
     killSignal: 'SIGKILL',

@@ -42,11 +42,12 @@ export async function scheduler(
   }
   const port = await freePort();
   const leaderElect = options.leaderElect ?? false;
+  const additions = { kubeconfig, leaderElect, plainPort: await freePort() };
   const args = schedulerFlags({
     ...{ version, kubeconfig, port, leaderElect },
     format: options.format,
     flags: options.flags ?? [],
-    configFile: writeConfig(scope.dir, options, { kubeconfig, leaderElect }),
+    configFile: writeConfig(scope.dir, options, additions),
   });
   return new Program(scope, {
     role: `scheduler-${options.name}`,
@@ -59,6 +60,8 @@ export async function scheduler(
 interface Additions {
   kubeconfig: string;
   leaderElect: boolean;
+  /** For health and metrics in plain text, which old versions cannot be told to leave out. */
+  plainPort: number;
 }
 
 function writeConfig(dir: string, options: SchedulerOptions, additions: Additions): string {
@@ -85,9 +88,9 @@ export function completeConfig(content: string, additions: Additions): string {
   config.clientConnection = { kubeconfig, ...config.clientConnection };
   config.leaderElection = { ...config.leaderElection, leaderElect };
   if (/\/v1beta[12]$/.test(config.apiVersion)) {
-    // Left out or empty, they mean 0.0.0.0:10251, which two schedulers on one machine cannot share.
-    config.healthzBindAddress ??= '127.0.0.1:0';
-    config.metricsBindAddress ??= '127.0.0.1:0';
+    // Left out or empty, they mean 0.0.0.0:10251, which two schedulers on one machine cannot share; 0 is no answer.
+    config.healthzBindAddress ??= `127.0.0.1:${additions.plainPort}`;
+    config.metricsBindAddress ??= config.healthzBindAddress;
   }
   return dump(config);
 }

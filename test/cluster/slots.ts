@@ -6,7 +6,7 @@ import { join } from 'node:path';
  * node addresses, pod networks. Each such cluster claims a number, and makes them all out of that.
  */
 const SLOTS = '/run/berth-slots';
-export const SLOT_COUNT = 32;
+const SLOT_COUNT = 32;
 
 /** The number claimed for the cluster in `dir`; claims one if it has none. */
 export function claimSlot(dir: string): number {

@@ -52,7 +52,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   try {
     const parts = await assemble({ name, dir, binaries, close, guard, options });
     const cluster = new Cluster(parts);
-    onInterrupt(() => cluster.stop());
+    const forgetCluster = onInterrupt(() => cluster.stop());
+    close.signal.addEventListener('abort', forgetCluster);
     return cluster;
   } catch (error) {
     await abandon();

@@ -7,8 +7,8 @@ export interface KubeVersion {
   text: string;
 }
 
-export const OLDEST_MINOR = 20;
-export const NEWEST_MINOR = 36;
+const OLDEST_MINOR = 20;
+const NEWEST_MINOR = 36;
 
 /** Reads what `kube-apiserver --version` prints, e.g. `Kubernetes v1.20.2`. Throws RangeError if it cannot. */
 export function parseVersion(output: string): KubeVersion {

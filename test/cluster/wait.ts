@@ -9,7 +9,7 @@ export interface WaitOptions {
   abort?: () => Error | undefined;
 }
 
-export class WaitTimeoutError extends Error {
+class WaitTimeoutError extends Error {
   override name = 'WaitTimeoutError';
 }
 

@@ -86,7 +86,7 @@ describe('flags of the control plane', () => {
 });
 
 describe('a scheduler configuration', () => {
-  const additions = { kubeconfig: '/kc', leaderElect: false };
+  const additions = { kubeconfig: '/kc', leaderElect: false, plainPort: 9 };
 
   it('is written in the version that the binary reads', () => {
     expect(defaultSchedulerConfig(OLD)).to.contain('kubescheduler.config.k8s.io/v1beta1\n');
@@ -96,7 +96,7 @@ describe('a scheduler configuration', () => {
   it('gets the kubeconfig, and listens on no fixed port', () => {
     const text = completeConfig(defaultSchedulerConfig(OLD), additions);
     expect(text).to.contain('kubeconfig: /kc').and.to.contain('leaderElect: false');
-    expect(text).to.contain('healthzBindAddress: 127.0.0.1:0');
+    expect(text).to.contain('healthzBindAddress: 127.0.0.1:9');
   });
 
   it('keeps what it says itself', () => {

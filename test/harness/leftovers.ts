@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, rmdirSync } from 'node:fs';
 
 import { mountsBelow } from '../cluster/leftover-disks.ts';
 import { stateDir } from '../cluster/paths.ts';
@@ -8,6 +8,10 @@ import { claims, cgroupPrefix, networksOf } from '../cluster/slots.ts';
 
 // A state directory of our own: other people's clusters may come and go on this machine while the tests run.
 process.env['BERTH_STATE_DIR'] = `/tmp/berth-h${process.pid}`;
+
+after('the state directory is empty', () => {
+  if (existsSync(stateDir())) rmdirSync(stateDir());
+});
 
 /** Everything of this machine that clusters of this test run could leave behind, as lines to be compared. */
 export async function machineState(): Promise<string[]> {
