@@ -210,7 +210,7 @@ describe('berth node', function () {
   it('is the last judge: what does not fit is Failed, with the reason where people look', async () => {
     const names = await Promise.all([make(150), make(150)]);
     const phases = await Promise.all(
-      names.map((name) => waitFor(`${name}`, async () => (await volume(name)).status?.phase, soon)),
+      names.map((name) => waitFor(name, async () => (await volume(name)).status?.phase, soon)),
     );
     expect(phases.sort()).to.deep.equal(['Failed', 'Ready']);
     const all = await Promise.all(names.map(volume));
@@ -360,7 +360,7 @@ describe('berth node', function () {
     await putPool('broken', { directory: ground.directory, size: '64Mi' });
     await waitFor(
       'the shared directory',
-      async () => (await standing())?.healthy === false || (await report()).healthy === false,
+      async () => (await standing())?.healthy === false || !(await report()).healthy,
       soon,
     );
 
