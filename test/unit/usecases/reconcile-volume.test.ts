@@ -1,0 +1,235 @@
+import { expect } from 'chai';
+import { bytes, MiB } from '../../../src/model/bytes.ts';
+import { NoSpaceError, PermanentError } from '../../../src/model/errors.ts';
+import type { LocalVolume, VolumeStatus } from '../../../src/model/volume.ts';
+import type { NodePool } from '../../../src/usecases/node-pools.ts';
+import { ForeignVolumeError, type StorageBackend } from '../../../src/usecases/ports.ts';
+import { volumeReconciler } from '../../../src/usecases/reconcile-volume.ts';
+import { rejection } from '../../support/rejection.ts';
+
+const onDisk = {
+  name: 'pvc-1',
+  volumeUid: 'uid',
+  bytes: bytes(MiB),
+  allocatedBytes: bytes(2 * MiB),
+};
+
+describe('reconciling a volume', () => {
+  let calls: string[];
+  let written: VolumeStatus[];
+  let told: string[];
+  let storage: StorageBackend;
+  let pool: NodePool | undefined;
+  let volume: LocalVolume | undefined;
+  const { signal } = new AbortController();
+
+  beforeEach(() => {
+    calls = [];
+    written = [];
+    told = [];
+    const called = <T>(name: string, value: T): Promise<T> => {
+      calls.push(name);
+      return Promise.resolve(value);
+    };
+    storage = {
+      usage: () => Promise.reject(new Error('not asked')),
+      list: () => Promise.reject(new Error('not asked')),
+      find: () => called('find', onDisk),
+      ensure: () => called('ensure', onDisk),
+      attach: () => called('attach', '/run/pvc-1'),
+      remove: (_, erase) => called(`remove ${erase}`, undefined),
+    };
+    pool = { name: 'fast', backend: 'loop', applies: true, storage };
+    volume = aVolume({});
+  });
+
+  const aVolume = (more: Partial<LocalVolume>): LocalVolume => ({
+    ...{ name: 'pvc-1', uid: 'uid', resourceVersion: '1', createdAt: 0, published: false },
+    ...{ deleting: false, heldByAgent: true, heldByControl: true, status: { phase: 'Pending' } },
+    spec: {
+      ...{ node: 'n1', pool: 'fast', bytes: bytes(MiB), volumeMode: 'Filesystem', fsType: 'ext4' },
+      ...{ claimRef: { namespace: 'd', name: 'c', uid: 'u' }, erase: 'zero' },
+    },
+    ...more,
+  });
+
+  const ready: VolumeStatus = {
+    phase: 'Ready',
+    path: '/run/pvc-1',
+    allocatedBytes: bytes(2 * MiB),
+    generation: 7,
+  };
+
+  const reconcile = (): Promise<number | undefined> =>
+    volumeReconciler({
+      node: 'n1',
+      volumes: {
+        get: () => volume,
+        list: () => [],
+        setStatus: async (_, status) => void written.push(status),
+        release: async () => void calls.push('release'),
+      },
+      pools: { get: () => pool },
+      reports: { nextGeneration: () => 7, changed: () => calls.push('changed') },
+      events: {
+        normal: (about, reason) => told.push(`${about.kind} ${reason}`),
+        warning: (about, reason) => told.push(`${about.kind} ${reason}`),
+      },
+      log: { info: () => {}, warn: () => {}, error: () => {} },
+      meter: { timed: (_, work) => work(), pools: () => {} },
+      onSettled: () => calls.push('settled'),
+    })('pvc-1', signal);
+
+  const fails = (call: keyof StorageBackend, error: Error): void => {
+    storage = { ...storage, [call]: () => Promise.reject(error) };
+    pool = { name: 'fast', backend: 'loop', applies: true, storage };
+  };
+
+  it('makes, attaches, and says so with the report that will count it', async () => {
+    await reconcile();
+
+    expect(calls).to.deep.equal(['ensure', 'attach', 'changed', 'settled']);
+    expect(written).to.deep.equal([ready]);
+    expect(told).to.deep.equal(['LocalVolume VolumeCreated']);
+  });
+
+  it('attaches a volume that was made before, and neither makes nor reports it anew', async () => {
+    volume = aVolume({ status: ready });
+    await reconcile();
+
+    expect(calls).to.deep.equal(['find', 'attach', 'settled']);
+    expect(written).to.deep.equal([ready]);
+    expect(told).to.deep.equal([]);
+  });
+
+  for (const [what, arrange] of [
+    ['is gone', () => (storage.find = () => Promise.resolve(undefined))],
+    ['is another', () => fails('find', new ForeignVolumeError('pvc-2 is in it'))],
+  ] as const) {
+    it(`calls a volume lost whose image ${what}, and never makes it anew`, async () => {
+      volume = aVolume({ status: ready });
+      arrange();
+      expect(await reconcile()).to.equal(60_000);
+
+      expect(calls).to.not.include('ensure');
+      expect(written[0]).to.include({ phase: 'Lost', path: '/run/pvc-1', generation: 7 });
+      expect(told).to.deep.equal(['LocalVolume VolumeLost', 'PersistentVolumeClaim VolumeLost']);
+
+      volume = aVolume({ status: written[0] ?? ready });
+      await reconcile();
+      expect(written).to.have.length(1);
+    });
+  }
+
+  it('takes a lost volume back when it is there again', async () => {
+    volume = aVolume({ status: { ...ready, phase: 'Lost', message: 'LOST' } });
+    await reconcile();
+
+    expect(written).to.deep.equal([ready]);
+    expect(told).to.deep.equal(['LocalVolume VolumeFound']);
+  });
+
+  for (const error of [new NoSpaceError('full'), new ForeignVolumeError('another')]) {
+    it(`gives up a volume that cannot be made: ${error.name}`, async () => {
+      fails('ensure', error);
+      await reconcile();
+
+      expect(written).to.deep.equal([{ phase: 'Failed', message: error.message }]);
+      expect(told).to.include('PersistentVolumeClaim VolumeFailed');
+
+      volume = aVolume({ status: { phase: 'Failed' } });
+      await reconcile();
+      expect(written).to.have.length(1);
+    });
+  }
+
+  it('shows a failure that may pass, once, and leaves the next try to the queue', async () => {
+    fails('attach', new Error('no device'));
+    expect(await rejection(reconcile())).to.not.be.instanceOf(PermanentError);
+    expect(written).to.deep.equal([{ phase: 'Pending', message: 'no device' }]);
+
+    volume = aVolume({ status: { phase: 'Pending', message: 'no device' } });
+    await rejection(reconcile());
+    expect(written).to.have.length(1);
+  });
+
+  it('keeps a volume Ready whose pool cannot be read now', async () => {
+    volume = aVolume({ status: ready });
+    fails('find', new PermanentError('loop.directory is "/x"'));
+    await rejection(reconcile());
+
+    expect(written).to.deep.equal([{ ...ready, message: 'loop.directory is "/x"' }]);
+  });
+
+  it('makes nothing in a pool that is not there or no longer applies', async () => {
+    pool = undefined;
+    await reconcile();
+    pool = { name: 'fast', backend: 'loop', applies: false, storage, problem: 'not selected' };
+    await reconcile();
+
+    expect(calls).to.deep.equal(['settled', 'settled']);
+    expect(written.map(({ message }) => message)).to.deep.equal([
+      'pool fast is not on node n1',
+      'not selected',
+    ]);
+  });
+
+  it('attaches what is in a pool that no longer applies', async () => {
+    volume = aVolume({ status: ready });
+    pool = { name: 'fast', backend: 'loop', applies: false, storage, problem: 'not selected' };
+    await reconcile();
+
+    expect(calls).to.deep.equal(['find', 'attach', 'settled']);
+  });
+
+  describe('that is marked deleted', () => {
+    const deleting = { deleting: true, heldByControl: false, status: ready };
+
+    it('touches nothing while control holds it', async () => {
+      volume = aVolume({ ...deleting, heldByControl: true });
+      await reconcile();
+
+      expect(calls).to.deep.equal(['settled']);
+    });
+
+    it('erases and removes it, and lets go only then', async () => {
+      volume = aVolume(deleting);
+      await reconcile();
+
+      expect(calls).to.deep.equal(['remove zero', 'release', 'changed', 'settled']);
+    });
+
+    it('does not let go of what could not be removed', async () => {
+      volume = aVolume(deleting);
+      fails('remove', new Error('it is mounted'));
+      await rejection(reconcile());
+
+      expect(calls).to.deep.equal(['settled']);
+      expect(written).to.deep.equal([{ ...ready, message: 'it is mounted' }]);
+      expect(told).to.include('LocalVolume VolumeNotRemoved');
+    });
+
+    it('does not let go of data in a pool that nobody can open', async () => {
+      volume = aVolume(deleting);
+      pool = undefined;
+      expect(await rejection(reconcile())).to.be.instanceOf(PermanentError);
+
+      expect(calls).to.deep.equal(['settled']);
+    });
+
+    it('lets go of what was never made', async () => {
+      volume = aVolume({ ...deleting, status: { phase: 'Failed' } });
+      pool = undefined;
+      await reconcile();
+
+      expect(calls).to.include('release');
+    });
+  });
+
+  it('has nothing to do for a volume that is gone', async () => {
+    volume = undefined;
+    await reconcile();
+
+    expect(calls).to.deep.equal(['settled']);
+  });
+});
