@@ -159,6 +159,9 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
           pauseMs = firstPauseMs;
           continue;
         }
+        if (signal.aborted) {
+          break;
+        }
         log.warn('watch ended early, it is started again', { path, reason: end.error ?? 'closed' });
       } catch (error) {
         version = error instanceof ApiError && error.status === 410 ? undefined : version;

@@ -46,19 +46,40 @@ async function unmount(path: string): Promise<void> {
   }
 }
 
-/** Loop devices whose backing file lies below a folder. */
-async function loopsBelow(dir: string): Promise<string[]> {
-  const output = await runCommand('losetup', ['--json', '--list', '--output', 'NAME,BACK-FILE']);
+interface Loop {
+  name: string;
+  'back-ino': number;
+  'back-maj:min': string;
+}
+
+/**
+ * Loop devices whose backing file lies below a folder. The kernel tells the file's path as it was seen by whoever
+ * attached it, which for a node is another one than here; so files are compared by what they are.
+ */
+export async function loopsBelow(dir: string): Promise<string[]> {
+  const columns = 'NAME,BACK-INO,BACK-MAJ:MIN';
+  const output = await runCommand('losetup', ['--json', '--list', '--output', columns]);
   if (output.trim() === '') return [];
-  const { loopdevices } = JSON.parse(output) as {
-    loopdevices: { name: string; 'back-file': string | null }[];
-  };
+  const { loopdevices } = JSON.parse(output) as { loopdevices: Loop[] };
+  const inodes = [...new Set(loopdevices.map((loop) => loop['back-ino']))];
+  const tests = inodes.flatMap((inode) => ['-o', '-inum', String(inode)]).slice(1);
+  const found = await runCommand('find', [dir, '(', ...tests, ')', '-printf', '%D %i\\n']).catch(
+    () => '',
+  );
+  const files = new Set(found.split('\n'));
   return loopdevices
-    .filter((loop) => loop['back-file']?.startsWith(`${dir}/`))
+    .filter((loop) => files.has(`${deviceNumber(loop['back-maj:min'])} ${loop['back-ino']}`))
     .map(({ name }) => name);
 }
 
-async function detach(loop: string): Promise<void> {
+/** `7:300` as stat(2) has it: the low byte of the minor, the major, the rest of the minor (glibc's makedev). */
+function deviceNumber(text: string): number {
+  const [major = 0, minor = 0] = text.split(':').map(Number);
+  return (minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12);
+}
+
+/** Takes a loop device off its file. Repeatable. */
+export async function detach(loop: string): Promise<void> {
   // Partitions have to go first, or they stay as device files without a device.
   await runCommand('partx', ['--delete', loop]).catch(() => undefined);
   // It may have been detached by the unmount already.

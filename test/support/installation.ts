@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+
+import { loadAll } from 'js-yaml';
 
 import type { Cluster } from '../cluster/cluster.ts';
 import { freePort } from '../cluster/ports.ts';
@@ -108,6 +110,46 @@ export class Installation {
     return { ops, spec: await this.#spec('node', 'berth-node', role, { args, ops }) };
   }
 
+  /** The webhook, and the configurations of the manifests that point at it, by URL. */
+  async startWebhook({ flags = [] }: RoleOptions = {}): Promise<Role> {
+    const [port, opsPort] = [await freePort(), await freePort()];
+    const ops = `http://127.0.0.1:${opsPort}`;
+    await this.#applyWebhookConfigurations(`https://127.0.0.1:${port}`);
+    const args = ['--listen-address', '127.0.0.1', '--port', String(port)];
+    args.push('--ops-port', String(opsPort), '--cert-names', '127.0.0.1', ...flags);
+    const spec = await this.#spec('webhook', 'berth-webhook', 'webhook', { args, ops });
+    const program = await this.cluster.startProgram(spec);
+    await this.#webhookTrusted();
+    return { program, ops };
+  }
+
+  async #applyWebhookConfigurations(url: string): Promise<void> {
+    const text = readFileSync(join(root, 'manifests/base/webhook/configurations.yaml'), 'utf8');
+    const documents = loadAll(text) as WebhookConfiguration[];
+    for (const { clientConfig } of documents.flatMap(({ webhooks }) => webhooks)) {
+      clientConfig.url = url + (clientConfig.service?.path ?? '');
+      delete clientConfig.service;
+    }
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: documents });
+    await this.cluster.kubectl(['apply', '-f', '-'], { input });
+  }
+
+  /** The webhook fills in its authority, and the API server takes a moment to read that. */
+  async #webhookTrusted(): Promise<void> {
+    await waitFor(
+      'the webhook to be asked',
+      async () => {
+        const args = ['create', '--dry-run=server', '-o', 'json', '-f', '-'];
+        const text = await this.cluster.kubectl(args, { input: JSON.stringify(badClass) }).then(
+          () => '',
+          (error: unknown) => String(error),
+        );
+        return text.includes('pool is');
+      },
+      { timeoutMs: 20_000, intervalMs: 200 },
+    );
+  }
+
   /** A kube-scheduler of the profile berth-scheduler, wired as `berth scheduler-config` says. */
   async startScheduler(control: ControlRole, name = 'berth'): Promise<Program> {
     const { major, minor } = this.cluster.version;
@@ -157,6 +199,18 @@ export class Installation {
       { timeoutMs: 20_000 },
     );
   }
+}
+
+const badClass = {
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'without-a-pool' },
+  provisioner: 'local.berth.dev',
+  volumeBindingMode: 'WaitForFirstConsumer',
+};
+
+interface WebhookConfiguration {
+  webhooks: { clientConfig: { url?: string; service?: { path: string } } }[];
 }
 
 interface NodeObject {

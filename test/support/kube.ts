@@ -78,6 +78,50 @@ export class Kube {
     );
   }
 
+  /** The node a pod is bound to now. */
+  async nodeNameOf(name: string): Promise<string | undefined> {
+    return (await this.get<Pod>('Pod', name)).spec?.nodeName;
+  }
+
+  /** Waits until all these pods run. */
+  async running(...names: readonly string[]): Promise<void> {
+    await Promise.all(
+      names.map((name) =>
+        waitFor(
+          `pod ${name} to run`,
+          async () => (await this.get<Pod>('Pod', name)).status?.phase === 'Running',
+          { timeoutMs: 60_000, explain: () => this.eventTexts(name) },
+        ),
+      ),
+    );
+  }
+
+  /** Waits until none of these is left. */
+  async gone(kind: string, ...names: readonly string[]): Promise<void> {
+    await Promise.all(
+      names.map((name) =>
+        waitFor(`${kind} ${name} to be gone`, async () => !(await this.find(kind, name)), {
+          timeoutMs: 60_000,
+        }),
+      ),
+    );
+  }
+
+  /** Deletes a pod and waits until its owner has made another, which runs. */
+  async replacePod(name: string): Promise<void> {
+    const { metadata } = await this.get<Pod>('Pod', name);
+    await this.delete('Pod', name);
+    await waitFor(
+      `another pod ${name}`,
+      async () => {
+        const now = await this.find<Pod>('Pod', name);
+        return now !== undefined && now.metadata?.uid !== metadata?.uid;
+      },
+      { timeoutMs: 30_000 },
+    );
+    await this.running(name);
+  }
+
   /** The PersistentVolume a claim is bound to, once it is. */
   async volumeOf(claim: string, timeoutMs = 20_000): Promise<PersistentVolume> {
     const name = await waitFor(

@@ -71,3 +71,32 @@ export function pod(name: string, options: PodOptions = {}): object {
     },
   };
 }
+
+export interface StatefulSetOptions {
+  readonly replicas: number;
+  readonly className: string;
+  readonly size: string;
+}
+
+/** A StatefulSet whose pods start together, each with a claim `data-<pod>` at /data. */
+export function statefulSet(name: string, options: StatefulSetOptions): object {
+  const { replicas, className, size } = options;
+  const template = pod(name, { claims: ['data'], labels: { app: name } }) as {
+    metadata: object;
+    spec: { volumes?: object };
+  };
+  delete template.spec.volumes;
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name },
+    spec: {
+      serviceName: name,
+      replicas,
+      podManagementPolicy: 'Parallel',
+      selector: { matchLabels: { app: name } },
+      template: { metadata: { labels: { app: name } }, spec: template.spec },
+      volumeClaimTemplates: [claim('data', className, size)],
+    },
+  };
+}

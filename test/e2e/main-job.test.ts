@@ -1,0 +1,236 @@
+import { join } from 'node:path';
+
+import { expect } from 'chai';
+
+import type { Cluster } from '../cluster/cluster.ts';
+import { detach, loopsBelow } from '../cluster/leftover-disks.ts';
+import type { RealNode } from '../cluster/real-node.ts';
+import { runCommand } from '../cluster/run-command.ts';
+import { defaultSchedulerConfig } from '../cluster/scheduler.ts';
+import { startCluster } from '../cluster/start-cluster.ts';
+import { waitFor } from '../cluster/wait.ts';
+import type { LocalVolumeObject } from '../../src/kube/custom-objects.ts';
+import { type ControlRole, Installation, nodeFolders, type Role } from '../support/installation.ts';
+import { Kube } from '../support/kube.ts';
+import { claim, MiB, pod, statefulSet, storageClass, storagePool } from '../support/objects.ts';
+
+/**
+ * The whole of Berth on three nodes with real kubelets: control plane, scheduler, webhook,
+ * agents, loop devices, filesystems and containers are the real ones.
+ */
+describe('Berth on real nodes', function () {
+  this.timeout(120_000);
+  const names = ['n1', 'n2', 'n3'];
+  let cluster: Cluster;
+  let kube: Kube;
+  let berth: Installation;
+  let control: ControlRole;
+  const nodes = new Map<string, RealNode>();
+  const agents = new Map<string, Role>();
+
+  before(async function () {
+    this.timeout(180_000);
+    cluster = await startCluster();
+    kube = new Kube(cluster);
+    berth = await Installation.on(cluster);
+    control = await berth.startControl();
+    await berth.startScheduler(control);
+    const config = defaultSchedulerConfig(cluster.version);
+    await cluster.startScheduler({ name: 'default', config, format: 'component' });
+    const started = await cluster.startKubelets(names, { folders: nodeFolders });
+    for (const node of started) {
+      nodes.set(node.name, node);
+      agents.set(node.name, await berth.startAgent(node));
+    }
+    await berth.startWebhook();
+  });
+
+  after(async () => {
+    await cluster.stop();
+  });
+
+  describe('a StatefulSet of three', () => {
+    const pods = ['db-0', 'db-1', 'db-2'];
+    const size = 64 * MiB;
+
+    before(async () => {
+      await kube.create(storagePool('fast', '256Mi'));
+      await kube.create(storageClass('fast', { pool: 'fast' }));
+      await berth.poolsReported('fast', names);
+      await kube.create(statefulSet('db', { replicas: 3, className: 'fast', size: '64Mi' }));
+      await kube.running(...pods);
+    });
+
+    it('runs with a disk each, spread over the nodes', async () => {
+      const where = await Promise.all(pods.map((name) => kube.nodeOf(name)));
+
+      expect([...where].sort()).to.deep.equal(names);
+    });
+
+    it('shows the size that was asked for inside the pods', async () => {
+      const sizes = await Promise.all(pods.map((name) => deviceBytes(name)));
+      const shown = await Promise.all(pods.map((name) => filesystemBytes(name)));
+
+      expect(sizes).to.deep.equal([size, size, size]);
+      for (const bytes of shown) {
+        expect(bytes).to.be.within(size * 0.85, size);
+      }
+    });
+
+    it('gives each pod its own data', async () => {
+      await Promise.all(pods.map((name) => exec(name, `echo I am ${name} > /data/who; sync`)));
+      const read = await Promise.all(pods.map((name) => exec(name, 'cat /data/who')));
+
+      expect(read.map((text) => text.trim())).to.deep.equal(pods.map((name) => `I am ${name}`));
+    });
+
+    it('lets nobody write past the size, and harms nobody else by the attempt', async () => {
+      const failure = await exec('db-0', 'dd if=/dev/zero of=/data/fill bs=1M count=100').then(
+        () => '',
+        (error: unknown) => String(error),
+      );
+      await exec('db-1', 'echo fine > /data/after; sync');
+
+      expect(failure).to.contain('No space left on device');
+      expect((await exec('db-1', 'cat /data/after')).trim()).to.equal('fine');
+      expect((await exec('db-0', 'cat /data/who')).trim()).to.equal('I am db-0');
+      await exec('db-0', 'rm /data/fill');
+    });
+
+    it('brings a deleted pod back to its node and its data', async () => {
+      const before = await kube.nodeOf('db-1');
+
+      await kube.replacePod('db-1');
+
+      expect(await kube.nodeOf('db-1')).to.equal(before);
+      expect((await exec('db-1', 'cat /data/who')).trim()).to.equal('I am db-1');
+    });
+
+    it('brings the data back after a reboot of the node', async () => {
+      const name = await kube.nodeOf('db-2');
+      const node = nodes.get(name);
+      const agent = agents.get(name);
+      await agent?.program.kill();
+      await node?.powerOff();
+      await Promise.all((await devicesOf(node)).map(detach));
+      await node?.start();
+      await kube.delete('Pod', 'db-2');
+      if (node) {
+        agents.set(name, await berth.startAgent(node));
+      }
+
+      await kube.running('db-2');
+
+      expect(await kube.nodeOf('db-2')).to.equal(name);
+      expect((await exec('db-2', 'cat /data/who')).trim()).to.equal('I am db-2');
+    });
+
+    it('leaves nothing when the claims are deleted, and has the space back', async () => {
+      await kube.delete('StatefulSet', 'db');
+      await kube.gone('Pod', ...pods);
+      await kube.delete('PersistentVolumeClaim', ...pods.map((name) => `data-${name}`));
+
+      await kube.noVolumesLeft();
+
+      await allFree('fast', names);
+      for (const node of nodes.values()) {
+        expect(await node.run('ls', ['/var/lib/berth/pools/fast'])).to.equal('');
+        expect(await node.run('ls', ['/run/berth/volumes'])).to.equal('');
+        expect(await devicesOf(node)).to.deep.equal([]);
+      }
+    });
+  });
+
+  describe('nodes with 18, 4 and 4 units', () => {
+    const unit = 10;
+
+    before(async () => {
+      // A little more than the units, for what each volume occupies beside its data.
+      await sizedPool('steer', { n1: 18 * unit + 2, n2: 4 * unit + 1, n3: 4 * unit + 1 });
+    });
+
+    after(async () => {
+      await cleanUp();
+    });
+
+    it('sends a claim of 8 and one of 6 to the first, and lets one more of 8 wait', async () => {
+      await use('first', 'steer', 8 * unit);
+      expect(await kube.nodeOf('first')).to.equal('n1');
+      await use('second', 'steer', 6 * unit);
+      expect(await kube.nodeOf('second')).to.equal('n1');
+      await use('third', 'steer', 8 * unit);
+      await kube.create(pod('plain'));
+
+      const event = await kube.event('third', 'BerthNoRoom');
+      const scheduling = await kube.event('third', 'FailedScheduling');
+      await kube.running('plain', 'first', 'second');
+
+      expect(event).to.match(/needs 80Mi in pool steer for default\/third/);
+      expect(event).to.match(/nearest: n1 has 40Mi of 182Mi free in steer/);
+      expect(scheduling).to.contain('3 berth: less than 80Mi free in pool steer');
+      const { waiting } = await berth.capacity(control);
+      const entry = waiting.find((one) => one.pod === 'default/third');
+      expect(Object.keys(entry?.nodes ?? {})).to.have.members(names);
+      expect((await kube.nodeNameOf('third')) ?? '').to.equal('');
+    });
+  });
+
+  /** The loop devices that hold images of a node's pools. */
+  function devicesOf(node: RealNode | undefined): Promise<readonly string[]> {
+    return loopsBelow(join(node?.dir ?? '/nowhere', 'host/var/lib/berth'));
+  }
+
+  async function exec(name: string, command: string): Promise<string> {
+    return cluster.kubectl(['exec', name, '--', 'sh', '-c', command], { timeoutMs: 30_000 });
+  }
+
+  /** The size of the block device under /data, as the kernel tells it. */
+  async function deviceBytes(name: string): Promise<number> {
+    const device = await exec(name, 'awk \'$2 == "/data" { print $1 }\' /proc/mounts');
+    const blocks = await exec(name, `cat /sys/block/${device.trim().slice(5)}/size`);
+    return Number(blocks) * 512;
+  }
+
+  async function filesystemBytes(name: string): Promise<number> {
+    const line = (await exec(name, 'df -k /data')).trim().split('\n').at(-1) ?? '';
+    return Number(line.split(/\s+/)[1]) * 1024;
+  }
+
+  async function use(name: string, className: string, mebibytes: number): Promise<void> {
+    await kube.create(claim(name, className, `${mebibytes}Mi`));
+    await kube.create(pod(name, { claims: [name] }));
+  }
+
+  /** A pool whose size differs from node to node: a filesystem of that size lies under it. */
+  async function sizedPool(name: string, mebibytes: Record<string, number>): Promise<void> {
+    const directory = `/var/lib/berth/pools/${name}`;
+    for (const [node, size] of Object.entries(mebibytes)) {
+      // Mounted outside, where the harness finds it; the node sees it too.
+      const outside = join(nodes.get(node)?.dir ?? '', 'host', directory);
+      await runCommand('mkdir', ['-p', outside]);
+      await runCommand('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, name, outside]);
+    }
+    await kube.create(storagePool(name, '1Gi'));
+    await kube.create(storageClass(name, { pool: name }));
+    await berth.poolsReported(name, Object.keys(mebibytes));
+  }
+
+  async function cleanUp(): Promise<void> {
+    const pods = await kube.list<LocalVolumeObject>('Pod');
+    await kube.delete('Pod', ...pods.map((one) => one.metadata.name));
+    const claims = await kube.list<LocalVolumeObject>('PersistentVolumeClaim');
+    await kube.delete('PersistentVolumeClaim', ...claims.map((one) => one.metadata.name));
+    await kube.noVolumesLeft();
+  }
+
+  async function allFree(pool: string, on: readonly string[]): Promise<void> {
+    await waitFor(
+      `pool ${pool} to be all free`,
+      async () => {
+        const reports = await Promise.all(on.map((name) => kube.report(name, pool)));
+        return reports.every((report) => report?.free === report?.total);
+      },
+      { timeoutMs: 20_000 },
+    );
+  }
+});
