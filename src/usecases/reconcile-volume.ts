@@ -7,6 +7,7 @@ import type { NodeMeter, NodeVolumes } from './node-ports.ts';
 import type { NodePool } from './node-pools.ts';
 import {
   ForeignVolumeError,
+  PoolUnusableError,
   type BackendVolume,
   type EventSink,
   type Log,
@@ -154,7 +155,11 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
       );
     } catch (error) {
       signal.throwIfAborted();
-      return stayWith(volume, error);
+      // What was never Ready holds no data, and must not wait for its pool to be mended. Should
+      // a crash have left an image of it, that is an orphan when the pool works again.
+      if (wasMade(volume) || !(error instanceof PoolUnusableError)) {
+        return stayWith(volume, error);
+      }
     }
     await volumes.release(volume);
     reports.changed();
