@@ -155,9 +155,7 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
       );
     } catch (error) {
       signal.throwIfAborted();
-      // What was never Ready holds no data, and must not wait for its pool to be mended. Should
-      // a crash have left an image of it, that is an orphan when the pool works again.
-      if (wasMade(volume) || !(error instanceof PoolUnusableError)) {
+      if (holdsUp(volume, error)) {
         return stayWith(volume, error);
       }
     }
@@ -183,6 +181,14 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
 /** Data may be in it: it is looked for, and never made anew. */
 function wasMade({ status }: LocalVolume): boolean {
   return status.phase === 'Ready' || status.phase === 'Lost';
+}
+
+/**
+ * What was never Ready holds no data, and must not wait for its pool to be mended. Should a crash
+ * have left an image of it, that is an orphan when the pool works again.
+ */
+function holdsUp(volume: LocalVolume, error: unknown): boolean {
+  return wasMade(volume) || !(error instanceof PoolUnusableError);
 }
 
 function identity({ name, uid }: LocalVolume): { name: string; volumeUid: string } {

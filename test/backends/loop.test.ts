@@ -1,11 +1,22 @@
 import { expect } from 'chai';
-import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import {
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { loop } from '../../src/backends/loop.ts';
 import { bytes, MiB } from '../../src/model/bytes.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { ForeignVolumeError, PoolUnusableError } from '../../src/usecases/ports.ts';
+import { waitFor } from '../cluster/wait.ts';
 import { linksIn, loopGround, needLoopDevices, type LoopGround } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
 import { describeBackend, read } from './contract.ts';
@@ -60,6 +71,11 @@ describe('loop', () => {
     const backend = ground.open();
     await backend.ensure(one, signal);
     const path = await backend.attach(one, signal);
+    const limit = `/sys/block/${basename(await realpath(path))}/queue/discard_max_bytes`;
+    await waitFor('the limit', async () => (await readFile(limit, 'utf8')) === '0\n', {
+      timeoutMs: 5_000,
+      intervalMs: 5,
+    });
     await runCommand('mkfs.ext4', ['-q', path]);
 
     expect((await stat(image('pvc-1'))).blocks * 512).to.be.at.least(5 * MiB);
