@@ -169,18 +169,21 @@ function assignedClaimKeys(object: PodObject): readonly string[] {
     : [];
 }
 
-/** Only a pool that has more to give than before is worth waking anybody. */
+/** Only a node with more to give than before is worth waking anybody. */
 function listenToRoom({ state, ledger, nodes }: ControlParts, enqueue: Enqueue): void {
   const free = new Map<string, number>();
+  const hasGrown = (node: string, pool: string): boolean => {
+    const key = `${node}/${pool}`;
+    const before = free.get(key) ?? 0;
+    const now = ledger.room({ node, pool })?.free ?? 0;
+    free.set(key, now);
+    return now > before;
+  };
   state.nodes.onChange((before, after) => {
-    const node = (after ?? before)?.metadata?.name ?? '';
-    for (const pool of nodes.node(node)?.poolNames ?? []) {
-      const key = `${node}/${pool}`;
-      const now = ledger.room({ node, pool })?.free ?? 0;
-      if (now > (free.get(key) ?? 0)) {
-        enqueue('wake', node);
-      }
-      free.set(key, now);
+    const node = keyOf(after ?? before ?? {});
+    const pools = nodes.node(node)?.poolNames ?? [];
+    if (pools.filter((pool) => hasGrown(node, pool)).length > 0) {
+      enqueue('wake', node);
     }
   });
 }

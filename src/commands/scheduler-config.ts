@@ -33,6 +33,16 @@ const extenderUrl: Setting<string> = {
       : err('an http:// URL without a path is allowed, such as http://127.0.0.1:10270'),
 };
 
+const plainAddress: Setting<string> = {
+  help: 'up to 1.22: where kube-scheduler serves health and metrics without TLS, instead of 0.0.0.0:10251',
+  shown: '<address:port>',
+  fallback: '',
+  parse: (value) =>
+    value === '' || /^[0-9a-f.:[\]]+:[1-9]\d{0,4}$/i.test(value)
+      ? ok(value)
+      : err('an IP address and a port are allowed, such as 127.0.0.1:10251'),
+};
+
 const settings = {
   kubernetes,
   format: choice({
@@ -57,6 +67,7 @@ const settings = {
     shown: '<name>',
     fallback: schedulerName,
   }),
+  plainAddress,
 };
 
 /** Prints the file that wires the kube-scheduler of one Kubernetes version to the extender. */

@@ -6,6 +6,8 @@ export const oldestMinor = 20;
 export const newestMinor = 36;
 /** The last version whose kube-scheduler reads a Policy file. */
 export const lastPolicyMinor = 22;
+/** The last version whose kube-scheduler opens a port without TLS, on all addresses. */
+export const lastPlainMinor = 22;
 
 /** Where the Lease of our own kube-schedulers lives. */
 const leaseNamespace = 'berth-system';
@@ -31,6 +33,8 @@ export interface SchedulerWiring {
   /** Own mode only: a shared scheduler keeps the election it has. */
   readonly leaderElect: boolean;
   readonly schedulerName: string;
+  /** Address and port for health and metrics without TLS, up to 1.22; empty leaves the usual. */
+  readonly plainAddress: string;
 }
 
 /** What goes into the file, and how kube-scheduler is started with it. */
@@ -81,6 +85,7 @@ function componentConfig(wiring: SchedulerWiring): Record<string, unknown> {
     kind: 'KubeSchedulerConfiguration',
     ...(kubeconfig === '' ? {} : { clientConnection: { kubeconfig } }),
     ...leaderElection(wiring),
+    ...plainPort(wiring),
     ...(perProfile ? {} : { percentageOfNodesToScore: allNodes }),
     profiles: profiles(wiring, perProfile),
     extenders: [{ ...extender(wiring), enableHTTPS: false, httpTimeout: `${httpTimeoutSeconds}s` }],
@@ -105,6 +110,13 @@ function leaderElection({ mode, leaderElect }: SchedulerWiring): Record<string, 
     resourceName: 'berth-scheduler',
   };
   return { leaderElection: leaderElect ? { leaderElect, ...lease } : { leaderElect } };
+}
+
+/** With a configuration file these versions ignore the flag that shuts the port. */
+function plainPort({ minor, plainAddress }: SchedulerWiring): Record<string, unknown> {
+  return minor > lastPlainMinor || plainAddress === ''
+    ? {}
+    : { healthzBindAddress: plainAddress, metricsBindAddress: plainAddress };
 }
 
 function profiles({ mode, minor, schedulerName }: SchedulerWiring, perProfile: boolean): unknown[] {
@@ -190,7 +202,8 @@ function policy(wiring: SchedulerWiring): Record<string, unknown> {
 
 /** What a Policy cannot say is said by flags. */
 function policyFlags({ mode, leaderElect, ...wiring }: SchedulerWiring): string[] {
-  const flags = ['--policy-config-file=<this file>'];
+  // Without a configuration file this flag does shut the port without TLS.
+  const flags = ['--policy-config-file=<this file>', '--port=0'];
   if (wiring.kubeconfig !== '') {
     flags.push(`--kubeconfig=${wiring.kubeconfig}`);
   }

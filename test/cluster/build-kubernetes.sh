@@ -47,7 +47,7 @@ fi
 
 say "Kubernetes $version is built once from Debian's source package; this takes some minutes"
 : >"$log"
-"$here/install.sh" ca-certificates dpkg-dev golang-1.19-go make patch rsync 2>&1 | tee -a "$log" >&2
+"$here/install.sh" ca-certificates dpkg-dev golang-1.19-go golang-github-modern-go-reflect2-dev make patch rsync 2>&1 | tee -a "$log" >&2
 
 # Source entries are those of this machine, turned from binary to source, in an apt state of our own.
 source_entries() {
@@ -106,6 +106,14 @@ export GOPATH="$work/go" GOCACHE="$work/go-cache" GOTMPDIR="$work" GOFLAGS=-trim
 export GO111MODULE=off CGO_ENABLED=0 PATH="/usr/lib/go-1.19/bin:$PATH"
 tree="$GOPATH/src/k8s.io/kubernetes"
 
+# The vendored reflect2 1.0.1 walks maps by a layout that Go 1.18 has changed: programs built from it read freed
+# memory and crash under load. Debian packages the repaired 1.0.2.
+mend_reflect2() {
+  local vendored=$tree/vendor/github.com/modern-go/reflect2
+  rm "$vendored"/*.go "$vendored"/*.s
+  cp -L /usr/share/gocode/src/github.com/modern-go/reflect2/*.go /usr/share/gocode/src/github.com/modern-go/reflect2/*.s "$vendored/"
+}
+
 build() {
   # In GOPATH mode the linker knows these variables by their vendored path only.
   local variables=k8s.io/kubernetes/vendor/k8s.io/component-base/version
@@ -117,6 +125,7 @@ build() {
 say 'fetching and unpacking the source package'
 fetch_source >>"$log" 2>&1
 cd "$tree"
+mend_reflect2
 say 'generating code (about a minute)'
 make generated_files >>"$log" 2>&1
 say 'compiling four programs (two to five minutes on two cores)'

@@ -3,6 +3,8 @@ import { delimiter, join } from 'node:path';
 
 /** The only Kubernetes the harness can build by itself: the one in Debian's source package. */
 const BUILT_VERSION = '1.20.2';
+/** Grows with every change of the build that makes other binaries, so that old ones are not used any more. */
+const BUILD = 2;
 
 /** Where clusters live, one folder each. Kept short: a unix socket path below it may have 107 bytes. */
 export function stateDir(): string {
@@ -12,7 +14,7 @@ export function stateDir(): string {
 /** Where the binaries built once are kept; outside of the checkout, so that a fresh clone is fast too. */
 export function binaryCacheDir(): string {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  return join(cache, 'berth', `kube-${BUILT_VERSION}`);
+  return join(cache, 'berth', `kube-${BUILT_VERSION}-${BUILD}`);
 }
 
 /** Where programs are looked for. Not every login of Debian has the folders of `losetup` and `ip` in its PATH. */

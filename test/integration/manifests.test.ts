@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 import { commands } from '../../src/commands/index.ts';
+import { readSettings } from '../../src/config/settings.ts';
 import type { LocalVolumeObject, StoragePoolObject } from '../../src/kube/custom-objects.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { CommandError } from '../cluster/run-command.ts';
@@ -51,6 +52,9 @@ function render(folder: string): Rendered[] {
   return loadAll(text) as Rendered[];
 }
 
+/** Old versions would open a port without TLS on all addresses; newer ones have none. */
+const onLoopback = '--plain-address=127.0.0.1:10251';
+
 async function printed(...args: string[]): Promise<string> {
   const lines: string[] = [];
   const signal = AbortSignal.timeout(10_000);
@@ -80,6 +84,20 @@ describe('the manifests', function () {
 
         expect(ours.map(({ args }) => args?.[0])).to.have.members(['control', 'webhook', 'node']);
         expect(new Set(ours.map(({ image }) => image)).size).to.equal(1);
+      });
+
+      it('gives each role settings that it understands', () => {
+        for (const { spec } of workloads) {
+          for (const { args = [] } of spec?.template?.spec.containers ?? []) {
+            const [word = '', ...flags] = args;
+            const command = commands[word];
+            if (command) {
+              const env = { BERTH_NODE_NAME: 'worker-1' };
+              const read = readSettings(command.settings, flags, env);
+              expect(read.ok ? [] : read.error).to.deep.equal([]);
+            }
+          }
+        }
       });
 
       it('names accounts and configuration that exist', () => {
@@ -136,7 +154,7 @@ describe('the manifests', function () {
     for (const [overlay, version] of Object.entries(versions)) {
       const map = render(`overlays/${overlay}`).find(({ kind }) => kind === 'ConfigMap');
 
-      const wanted = await printed(`--kubernetes=${version}`, '--leader-elect');
+      const wanted = await printed(`--kubernetes=${version}`, '--leader-elect', onLoopback);
 
       expect(map?.data?.['scheduler.yaml']).to.equal(wanted);
     }
@@ -151,6 +169,7 @@ describe('the manifests', function () {
         `--kubernetes=${version}`,
         '--mode=shared',
         '--kubeconfig=/etc/kubernetes/scheduler.conf',
+        onLoopback,
         ...(isPolicy ? ['--format=policy'] : []),
       );
 

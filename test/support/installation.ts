@@ -49,7 +49,8 @@ export class Installation {
   /** Applies namespace, custom resources and roles from the manifests; starts nothing. */
   static async on(cluster: Cluster): Promise<Installation> {
     const base = join(root, 'manifests/base');
-    await cluster.kubectl(['apply', '-k', join(base, 'crds'), '-f', join(base, 'namespace.yaml')]);
+    await cluster.kubectl(['apply', '-k', join(base, 'crds')]);
+    await cluster.kubectl(['apply', '-f', join(base, 'namespace.yaml')]);
     await cluster.kubectl([
       ...['wait', '--for=condition=Established', '--timeout=30s', 'crd'],
       ...['storagepools', 'storagenodes', 'localvolumes'].map((one) => `${one}.berth.dev`),

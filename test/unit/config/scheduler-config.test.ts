@@ -15,6 +15,7 @@ const usual: SchedulerWiring = {
   kubeconfig: '',
   leaderElect: false,
   schedulerName: 'berth-scheduler',
+  plainAddress: '',
 };
 
 type Plugins = Record<string, { disabled: { name: string }[] }>;
@@ -23,6 +24,8 @@ interface Content {
   kind: string;
   clientConnection?: { kubeconfig: string };
   leaderElection?: Record<string, unknown>;
+  healthzBindAddress?: string;
+  metricsBindAddress?: string;
   percentageOfNodesToScore?: number;
   profiles: { schedulerName: string; percentageOfNodesToScore?: number; plugins?: Plugins }[];
   predicates?: { name: string }[];
@@ -138,6 +141,23 @@ describe('the configuration of kube-scheduler', () => {
   });
 });
 
+describe('the port without TLS', () => {
+  const plainAddress = '127.0.0.1:10251';
+
+  it('moves to the address that is given, where the version has such a port', () => {
+    for (const minor of [20, 21, 22]) {
+      expect(made({ minor, plainAddress })).to.include({
+        healthzBindAddress: plainAddress,
+        metricsBindAddress: plainAddress,
+      });
+    }
+  });
+
+  it('is not mentioned where it is gone, since the file would be refused', () => {
+    expect(made({ minor: 23, plainAddress })).not.to.have.property('healthzBindAddress');
+  });
+});
+
 describe('the Policy file', () => {
   it('lists the usual predicates without CheckVolumeBinding for a scheduler of our own', () => {
     const { kind, apiVersion, predicates = [] } = made({ format: 'policy' });
@@ -164,6 +184,7 @@ describe('the Policy file', () => {
 
     expect(file.ok && file.value.flags).to.deep.equal([
       '--policy-config-file=<this file>',
+      '--port=0',
       '--kubeconfig=/k',
       '--scheduler-name=berth-scheduler',
       '--leader-elect=true',

@@ -1,0 +1,182 @@
+import { EventEmitter, once } from 'node:events';
+import { Registry } from 'prom-client';
+import { duration, list, port, text } from '../config/setting-kinds.ts';
+import { readSettings, type SettingValues } from '../config/settings.ts';
+import { listen, type Listening } from '../http/listen.ts';
+import { opsApp } from '../http/ops.ts';
+import { webhookApp } from '../http/webhook.ts';
+import { admissionView } from '../kube/admission-view.ts';
+import { openCluster } from '../kube/client.ts';
+import { schedulerName } from '../model/names.ts';
+import { jsonLog } from '../platform/log.ts';
+import { sleep } from '../platform/sleep.ts';
+import { admitClaim } from '../usecases/admit-claim.ts';
+import { admitPod } from '../usecases/admit-pod.ts';
+import { UsageError, type Command } from './command.ts';
+import { webhookCertificate } from './webhook-certificate.ts';
+
+const settings = {
+  kubeconfig: text({ help: 'kubeconfig file', shown: '<file>', fallback: '' }),
+  namespace: text({ help: 'where Berth runs', shown: '<name>', fallback: 'berth-system' }),
+  serviceName: text({ help: 'its Service', shown: '<name>', fallback: 'berth-webhook' }),
+  listenAddress: text({ help: 'HTTPS address', shown: '<address>', fallback: '0.0.0.0' }),
+  port: port({ help: 'HTTPS port', fallback: '9443' }),
+  opsAddress: text({
+    help: 'address for health and metrics',
+    shown: '<address>',
+    fallback: '0.0.0.0',
+  }),
+  opsPort: port({ help: 'HTTP port for health and metrics', fallback: '9080' }),
+  schedulerName: text({
+    help: 'scheduler that asks Berth',
+    shown: '<name>',
+    fallback: schedulerName,
+  }),
+  defaultSchedulers: list({
+    help: 'pods of these may be sent to it',
+    shown: '<name,...>',
+    fallback: 'default-scheduler',
+  }),
+  wiredSchedulers: list({
+    help: 'schedulers that ask Berth only about pods with berth.dev/volume',
+    shown: '<name,...>',
+    fallback: '',
+  }),
+  webhookName: text({
+    help: 'webhook configurations whose caBundle is filled',
+    shown: '<name>',
+    fallback: 'berth-webhook',
+  }),
+  certSecret: text({
+    help: 'Secret of the certificates',
+    shown: '<name>',
+    fallback: 'berth-webhook-tls',
+  }),
+  certNames: list({
+    help: 'more host names and IP addresses of the server',
+    shown: '<name,...>',
+    fallback: '',
+  }),
+  tlsCertFile: text({ help: 'certificate instead of the Secret', shown: '<file>', fallback: '' }),
+  tlsKeyFile: text({ help: 'its private key', shown: '<file>', fallback: '' }),
+  drain: duration({
+    help: 'how long it answers after it was told to end',
+    leastMs: 0,
+    mostMs: 60_000,
+    fallback: '5s',
+  }),
+};
+
+type Settings = SettingValues<typeof settings>;
+
+export const webhook: Command = {
+  summary: 'admission: send pods to the scheduler and nodes of their volumes',
+  settings,
+  run: async ({ args, env, signal }) => {
+    const given = readSettings(settings, args, env);
+    if (!given.ok) {
+      throw new UsageError(given.error.join('\n'));
+    }
+    if ((given.value.tlsCertFile === '') !== (given.value.tlsKeyFile === '')) {
+      throw new UsageError('--tls-cert-file and --tls-key-file are given together, or neither');
+    }
+    await serve(given.value, signal);
+  },
+};
+
+/** @throws when one of the addresses cannot be taken; all else is tried until it succeeds */
+async function serve(given: Settings, asked: AbortSignal): Promise<void> {
+  const log = jsonLog('webhook');
+  const metrics = new Registry();
+  const client = openCluster(given.kubeconfig);
+  const view = admissionView(client, log);
+  const tls = certificateRelay();
+  const certificate = webhookCertificate(given, {
+    ...{ client, log, metrics },
+    now: Date.now,
+    show: tls.show,
+  });
+  const notReady = (): readonly string[] => [
+    ...view.notReady(),
+    ...(tls.isListening() ? [] : ['no certificate yet']),
+    ...(asked.aborted ? ['it is ending'] : []),
+  ];
+  const excluded = ['kube-system', given.namespace];
+  const app = webhookApp({
+    handlers: {
+      admitPod: (request) => admitPod(request, { view, routing: given, excluded, log }),
+      admitClaim: (claim) => admitClaim(claim, view),
+    },
+    ...{ log, metrics },
+  });
+
+  const ending = endAfterDrain(asked, given.drain);
+  const { signal } = ending;
+  const running = [view.run(signal), certificate.run(signal)];
+  try {
+    const { opsAddress, opsPort, listenAddress, port } = given;
+    const ops = await listen(opsApp(notReady, metrics), {
+      ...{ address: opsAddress, port: opsPort, signal },
+    });
+    log.info('webhook started', { opsPort: ops.port });
+    const first = await tls.first(signal);
+    if (first) {
+      const listening = await listen(app, { address: listenAddress, port, tls: first, signal });
+      tls.follow(listening);
+      log.info('webhook listens', { address: listenAddress, port: listening.port });
+      await listening.closed;
+    }
+    await ops.closed;
+  } finally {
+    ending.abort();
+    await Promise.all(running);
+  }
+}
+
+/**
+ * Fires some time after `asked` does. Until then the process is no longer ready and still
+ * answers: the callers hear only gradually that they should turn to another replica.
+ */
+function endAfterDrain(asked: AbortSignal, drainMs: number): AbortController {
+  const ending = new AbortController();
+  const drain = (): void => void sleep(drainMs).then(() => ending.abort());
+  if (asked.aborted) {
+    drain();
+  } else {
+    asked.addEventListener('abort', drain, { once: true });
+  }
+  return ending;
+}
+
+interface Tls {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Hands certificates on to a server that can begin only when the first one is there. */
+function certificateRelay() {
+  const events = new EventEmitter();
+  let latest: Tls | undefined;
+  let server: Listening | undefined;
+  return {
+    show: (tls: Tls): void => {
+      latest = tls;
+      server?.setCertificate(tls);
+      events.emit('shown');
+    },
+    /** @returns nothing when `signal` fired before */
+    first: async (signal: AbortSignal): Promise<Tls | undefined> => {
+      while (latest === undefined && !signal.aborted) {
+        await once(events, 'shown', { signal }).catch(() => signal.aborted);
+      }
+      return signal.aborted ? undefined : latest;
+    },
+    follow: (listening: Listening): void => {
+      server = listening;
+      if (latest) {
+        listening.setCertificate(latest);
+      }
+    },
+    isListening: () => server !== undefined,
+  };
+}
