@@ -55,6 +55,8 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
   /** Measuring and making wait for each other, so that two volumes never get the same room. */
   const inTurn = oneAtATime();
   let partialsRemoved: Promise<void> | undefined;
+  /** Images made just now: no device can hold them yet, so none is looked for. */
+  const fresh = new Set<string>();
 
   async function openDirectory(): Promise<void> {
     await checkDirectory(directory, around.hasVolumes());
@@ -106,12 +108,15 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
     const createdAt = new Date(now()).toISOString();
     const header = { name, volumeUid, pool, bytes, createdAt };
     await createImage({ directory, header, allocation, run, signal });
+    fresh.add(name);
     return { name, volumeUid, bytes, allocatedBytes };
   }
 
   /** The device that holds the image; among several, the one in use before. */
   async function deviceOf(image: OwnImage, part: Part, before?: string): Promise<string> {
-    const attached = (await devices.list()).filter(({ file }) => file === image.file);
+    const isFresh = fresh.delete(image.volume.name);
+    const known = isFresh ? [] : await devices.list();
+    const attached = known.filter(({ file }) => file === image.file);
     const wrong = attached.find((each) => !covers(each, part));
     if (wrong !== undefined) {
       throw new Error(
@@ -132,7 +137,9 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
     const link = `${runDir}/${identity.name}`;
     const part = { offset: dataOffset, bytes: image.volume.bytes };
     const device = await deviceOf(image, part, await ifThere(readlink(link)));
-    await devices.passTrims(device, allocation === 'sparse');
+    // Not waited for: changing a queue takes the kernel some 20 ms, and nobody formats the volume
+    // before somebody else has read that it is ready.
+    void devices.passTrims(device, allocation === 'sparse');
     await ensureLink(link, device);
     return link;
   }

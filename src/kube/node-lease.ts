@@ -4,7 +4,7 @@ import { isNotFound, type KubeApi } from './api.ts';
 import { resourcePath } from './paths.ts';
 
 /** Silent for longer than this, a node's reports count as stale. Three renewals fit into it. */
-export const leaseSeconds = 120;
+const leaseSeconds = 120;
 
 export interface NodeLease {
   readonly api: KubeApi;
@@ -12,7 +12,7 @@ export interface NodeLease {
   readonly node: string;
 }
 
-export function nodeLeaseName(node: string): string {
+function nodeLeaseName(node: string): string {
   return `berth-node-${labelValue(node)}`;
 }
 

@@ -25,7 +25,7 @@ export interface LoopDevices {
   attach(file: string, part: { readonly offset: number; readonly bytes: number }): Promise<string>;
   /** Takes the file away from the device. @throws Error while somebody uses the device */
   detach(device: LoopDevice): Promise<void>;
-  /** Whether blocks that the user of the device trims are given back to the file's filesystem. */
+  /** Whether blocks that the user of the device trims are given back to the file's filesystem. Never throws. */
   passTrims(device: string, pass: boolean): Promise<void>;
 }
 

@@ -35,7 +35,7 @@ interface OpenPool extends NodePool {
   readonly text?: string;
 }
 
-export function selects(
+function selects(
   selector: Readonly<Record<string, string>>,
   labels: Readonly<Record<string, string>>,
 ): boolean {

@@ -7,6 +7,7 @@ import type { NodeMeter, NodeVolumes } from './node-ports.ts';
 import type { NodePool } from './node-pools.ts';
 import {
   ForeignVolumeError,
+  PoolUnusableError,
   type BackendVolume,
   type EventSink,
   type Log,
@@ -154,7 +155,9 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
       );
     } catch (error) {
       signal.throwIfAborted();
-      return stayWith(volume, error);
+      if (holdsUp(volume, error)) {
+        return stayWith(volume, error);
+      }
     }
     await volumes.release(volume);
     reports.changed();
@@ -178,6 +181,14 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
 /** Data may be in it: it is looked for, and never made anew. */
 function wasMade({ status }: LocalVolume): boolean {
   return status.phase === 'Ready' || status.phase === 'Lost';
+}
+
+/**
+ * What was never Ready holds no data, and must not wait for its pool to be mended. Should a crash
+ * have left an image of it, that is an orphan when the pool works again.
+ */
+function holdsUp(volume: LocalVolume, error: unknown): boolean {
+  return wasMade(volume) || !(error instanceof PoolUnusableError);
 }
 
 function identity({ name, uid }: LocalVolume): { name: string; volumeUid: string } {

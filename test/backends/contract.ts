@@ -16,7 +16,7 @@ export interface PoolUnderTest {
   cleanUp(): Promise<void>;
 }
 
-export const poolBytes = bytes(64 * MiB);
+const poolBytes = bytes(64 * MiB);
 
 /** What every backend promises. Each backend's test calls this once. */
 export function describeBackend(name: string, makeEmpty: () => Promise<PoolUnderTest>): void {

@@ -1,330 +1,352 @@
 import { expect } from 'chai';
-import { mkdir, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import {
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { loop } from '../../src/backends/loop.ts';
 import { bytes, MiB } from '../../src/model/bytes.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { ForeignVolumeError, PoolUnusableError } from '../../src/usecases/ports.ts';
+import { waitFor } from '../cluster/wait.ts';
 import { linksIn, loopGround, needLoopDevices, type LoopGround } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
 import { describeBackend, read } from './contract.ts';
 
-before(function () {
-  needLoopDevices(this);
-});
-
-describeBackend('loop', async () => {
-  const ground = await loopGround();
-  return {
-    backend: ground.open(),
-    reopen: () => ground.open(),
-    reboot: () => ground.reboot(),
-    allocatedFor: ground.plan().allocatedFor,
-    cleanUp: () => ground.cleanUp(),
-  };
-});
-
-describe('loop', () => {
-  const { signal } = new AbortController();
-  const one = { name: 'pvc-1', volumeUid: 'uid-1', bytes: bytes(4 * MiB) };
-  const two = { name: 'pvc-2', volumeUid: 'uid-2', bytes: bytes(4 * MiB) };
-  let ground: LoopGround;
-  const image = (name: string) => join(ground.directory, `${name}.img`);
-
-  beforeEach(async () => {
-    ground = await loopGround();
+describe('the loop backend', () => {
+  before(function () {
+    needLoopDevices(this);
   });
 
-  afterEach(() => ground.cleanUp());
-
-  it('makes a block device of exactly the usable size', async () => {
-    const backend = ground.open();
-    await backend.ensure(one, signal);
-    const path = await backend.attach(one, signal);
-
-    expect((await stat(path)).isBlockDevice()).to.equal(true);
-    const size = await runCommand('blockdev', ['--getsize64', path]);
-    expect(Number(size)).to.equal(4 * MiB);
-  });
-
-  it('gives a preallocated image all its blocks, and a sparse one none of its data', async () => {
-    await ground.open().ensure(one, signal);
-    await ground.open({ allocation: 'sparse' }).ensure(two, signal);
-
-    expect((await stat(image('pvc-1'))).blocks * 512).to.be.at.least(5 * MiB);
-    expect((await stat(image('pvc-2'))).blocks * 512).to.be.below(MiB);
-  });
-
-  it('keeps the blocks of a preallocated image when its user trims them', async () => {
-    const backend = ground.open();
-    await backend.ensure(one, signal);
-    const path = await backend.attach(one, signal);
-    await runCommand('mkfs.ext4', ['-q', path]);
-
-    expect((await stat(image('pvc-1'))).blocks * 512).to.be.at.least(5 * MiB);
-  });
-
-  it('attaches to one device only, however often and by whomever it is asked', async () => {
-    const backend = ground.open();
-    await backend.ensure(one, signal);
-    await backend.attach(one, signal);
-    await backend.attach(one, signal);
-    await ground.open().attach(one, signal);
-
-    expect(await ground.devices()).to.have.length(1);
-  });
-
-  it('finds an image by what is in it when the file was moved away and back', async () => {
-    const backend = ground.open();
-    await backend.ensure(one, signal);
-    await backend.attach(one, signal);
-    await rename(image('pvc-1'), join(ground.directory, 'elsewhere'));
-    await rename(join(ground.directory, 'elsewhere'), image('pvc-1'));
-    await backend.attach(one, signal);
-
-    expect(await ground.devices()).to.have.length(1);
-  });
-
-  describe('shows what it does not recognise, and neither attaches nor removes it', () => {
-    const cases: [string, () => Promise<unknown>, string][] = [
-      ['an image under the name of another', () => rename(image('pvc-2'), image('pvc-1')), 'pvc-2'],
-      ['a file of somebody else', () => writeFile(image('pvc-1'), 'notes'), 'no Berth header'],
-      ['a directory', () => mkdir(image('pvc-1')), 'not a regular file'],
-      ['a link', () => symlink(image('pvc-2'), image('pvc-1')), 'not a regular file'],
-      [
-        'an image that was cut short',
-        async () => {
-          await ground.open().ensure(one, signal);
-          await runCommand('truncate', ['-s', '2M', image('pvc-1')]);
-        },
-        'cut to',
-      ],
-    ];
-    for (const [what, arrange, reason] of cases) {
-      it(what, async () => {
-        const backend = ground.open();
-        await backend.ensure(two, signal);
-        await arrange();
-
-        const { strays } = await backend.list(signal);
-        expect(strays.map(({ name }) => name)).to.deep.equal(['pvc-1']);
-        expect(strays[0]?.reason).to.include(reason).and.include(image('pvc-1'));
-        for (const call of [
-          () => backend.ensure(one, signal),
-          () => backend.attach(one, signal),
-          () => backend.remove(one, 'discard', signal),
-        ]) {
-          expect(await rejection(call())).to.be.instanceOf(ForeignVolumeError);
-        }
-        expect(await readdir(ground.directory)).to.include('pvc-1.img');
-        expect(await ground.devices()).to.deep.equal([]);
-      });
-    }
-
-    it('an image of another pool', async () => {
-      const around = { runDir: ground.runDir, run: runCommand, now: () => 0 };
-      const other = ground.plan().open({ ...around, pool: 'slow', hasVolumes: () => false });
-      await other.ensure(one, signal);
-
-      const { volumes, strays } = await ground.open().list(signal);
-      expect(volumes).to.deep.equal([]);
-      expect(strays[0]?.reason).to.include('belongs to pool slow');
-    });
-  });
-
-  it('does not remove what is mounted, says so, and removes it later', async () => {
-    const backend = ground.open();
-    await backend.ensure(one, signal);
-    const path = await backend.attach(one, signal);
-    await runCommand('mkfs.ext4', ['-q', path]);
-    const mount = join(ground.root, 'mnt');
-    await mkdir(mount);
-    await runCommand('mount', [path, mount]);
-    let error: Error;
-    try {
-      error = await rejection(backend.remove(one, 'discard', signal));
-      expect(await backend.find(one, signal)).to.not.equal(undefined);
-      expect(await linksIn(ground.runDir)).to.have.keys('pvc-1');
-    } finally {
-      await runCommand('umount', [mount]);
-    }
-
-    expect(error.message).to.include('mounted');
-    await backend.remove(one, 'discard', signal);
-    expect(await readdir(ground.directory)).to.deep.equal([]);
-    expect(await ground.devices()).to.deep.equal([]);
-    expect(await linksIn(ground.runDir)).to.deep.equal({});
-  });
-
-  it('overwrites data with zeros where that is asked, before the image goes', async () => {
-    const backend = ground.open();
-    await backend.ensure(one, signal);
-    await writeFile(await backend.attach(one, signal), 'secret');
-    // A second name shows what the blocks hold after the image's own name is gone.
-    await runCommand('ln', [image('pvc-1'), join(ground.root, 'witness')]);
-    await backend.remove(one, 'zero', signal);
-
-    const witness = await read(join(ground.root, 'witness'), 5 * MiB);
-    expect(witness.slice(MiB).replaceAll('\0', '')).to.equal('');
-  });
-
-  it('goes on with a removal that was cut off after any of its steps', async () => {
-    const backend = ground.open();
-    await backend.ensure(one, signal);
-    const path = await backend.attach(one, signal);
-    await runCommand('losetup', ['--detach', (await ground.devices())[0] ?? '']);
-    await backend.remove(one, 'zero', signal);
-    expect(await linksIn(ground.runDir)).to.deep.equal({});
-
-    await backend.ensure(two, signal);
-    await backend.attach(two, signal);
-    await rm(image('pvc-2'));
-    await backend.remove(two, 'discard', signal);
-    expect(await ground.devices()).to.deep.equal([]);
-    expect(path).to.equal(join(ground.runDir, 'pvc-1'));
-  });
-
-  it('removes what a crash left half made, and counts none of it', async () => {
-    await writeFile(join(ground.directory, 'pvc-1.img.partial'), Buffer.alloc(9 * MiB));
-    const backend = ground.open();
-
-    expect((await backend.usage(signal)).allocated).to.equal(0);
-    expect(await readdir(ground.directory)).to.deep.equal([]);
-    await backend.ensure(one, signal);
-  });
-
-  describe('links after a restart', () => {
-    it('stay where the device holds the volume of that name', async () => {
-      const backend = ground.open();
-      await backend.ensure(one, signal);
-      await backend.attach(one, signal);
-      const before = await linksIn(ground.runDir);
-      await loop.dropStaleLinks(ground.runDir, runCommand);
-
-      expect(await linksIn(ground.runDir)).to.deep.equal(before);
-    });
-
-    it('go where the device holds another volume, nothing, or is not there', async () => {
-      const backend = ground.open();
-      await backend.ensure(one, signal);
-      await backend.attach(one, signal);
-      const [device = ''] = await ground.devices();
-      await symlink(device, join(ground.runDir, 'pvc-2'));
-      await symlink('/dev/loop99999', join(ground.runDir, 'pvc-3'));
-      await symlink(device, join(ground.runDir, 'pvc-1.fresh'));
-      await loop.dropStaleLinks(ground.runDir, runCommand);
-
-      expect(await linksIn(ground.runDir)).to.deep.equal({ 'pvc-1': device });
-    });
-
-    it('are put right by attaching', async () => {
-      const backend = ground.open();
-      await backend.ensure(one, signal);
-      await backend.ensure(two, signal);
-      await backend.attach(one, signal);
-      const [device = ''] = await ground.devices();
-      await symlink(device, join(ground.runDir, 'pvc-2'));
-      await backend.attach(two, signal);
-
-      const links = await linksIn(ground.runDir);
-      expect(links['pvc-1']).to.equal(device);
-      expect(links['pvc-2']).to.not.equal(device);
-    });
-
-    it('need no run directory', () => loop.dropStaleLinks(join(ground.root, 'none'), runCommand));
-  });
-
-  describe('the filesystem under the pool', () => {
-    it('limits the pool when it is smaller than the declared size', async () => {
-      await ground.mountSmall(32);
-      const { total, free } = await ground.open({ size: '1Gi' }).usage(signal);
-
-      expect(total).to.be.below(32 * MiB);
-      expect(free).to.be.at.most(total);
-    });
-
-    for (const allocation of ['preallocated', 'sparse']) {
-      it(`is full: ${allocation} volumes are refused and nothing is left`, async () => {
-        await ground.mountSmall(32);
-        const backend = ground.open({ allocation });
-        await runCommand('fallocate', ['-l', '24M', join(ground.directory, 'foreign')]);
-        const error = await rejection(backend.ensure({ ...one, bytes: bytes(12 * MiB) }, signal));
-
-        expect(error).to.be.instanceOf(NoSpaceError);
-        expect(await readdir(ground.directory)).to.not.include('pvc-1.img.partial');
-        expect((await backend.list(signal)).volumes).to.deep.equal([]);
-      });
-    }
-
-    it('is never promised twice by a sparse pool', async () => {
-      await ground.mountSmall(48);
-      const backend = ground.open({ allocation: 'sparse' });
-      const before = await backend.usage(signal);
-      await backend.ensure({ ...one, bytes: bytes(20 * MiB) }, signal);
-      const after = await backend.usage(signal);
-
-      expect(before.free - after.free).to.be.at.least(20 * MiB);
-    });
-  });
-
-  describe('a directory that cannot be used', () => {
-    const unusable = async (loop: Record<string, unknown>, hasVolumes = false) => {
-      const backend = ground.open(loop, hasVolumes);
-      const errors = await Promise.all([
-        rejection(backend.usage(signal)),
-        rejection(backend.list(signal)),
-        rejection(backend.ensure(one, signal)),
-        rejection(backend.remove(one, 'discard', signal)),
-      ]);
-      errors.forEach((error) => expect(error).to.be.instanceOf(PoolUnusableError));
-      return errors[0].message;
+  describeBackend('loop', async () => {
+    const ground = await loopGround();
+    return {
+      backend: ground.open(),
+      reopen: () => ground.open(),
+      reboot: () => ground.reboot(),
+      allocatedFor: ground.plan().allocatedFor,
+      cleanUp: () => ground.cleanUp(),
     };
-
-    it('is named when its parent is missing', async () => {
-      const directory = join(ground.root, 'no', 'pool');
-      expect(await unusable({ directory })).to.include(`loop.directory is "${directory}"`);
-      expect(await readdir(ground.root)).to.not.include('no');
-    });
-
-    it('is named when it is a file, or lies below one', async () => {
-      const directory = join(ground.root, 'file');
-      await writeFile(directory, '');
-      expect(await unusable({ directory })).to.include('not a directory');
-      expect(await unusable({ directory: `${directory}/pool` })).to.include('not a directory');
-    });
-
-    it('is named when it is read-only', async () => {
-      await ground.mountSmall(16);
-      await runCommand('mount', ['-o', 'remount,ro', ground.directory]);
-      expect(await unusable({})).to.include('read-only');
-    });
-
-    it('is not made anew when volumes were in it', async () => {
-      const directory = join(ground.root, 'gone');
-      expect(await unusable({ directory }, true)).to.include('is its disk mounted?');
-      expect(await readdir(ground.root)).to.not.include('gone');
-    });
-
-    it('is made when only its last part is missing, and it is used again when it is back', async () => {
-      const directory = join(ground.root, 'new');
-      const backend = ground.open({ directory });
-      expect((await backend.usage(signal)).free).to.equal(64 * MiB);
-      await rm(directory, { recursive: true });
-      await writeFile(directory, '');
-      await rejection(backend.usage(signal));
-      await rm(directory);
-      expect((await backend.usage(signal)).free).to.equal(64 * MiB);
-    });
   });
 
-  it('attaches a hundred volumes at once', async function () {
-    this.timeout(30_000);
-    const backend = ground.open({ size: '1Gi', allocation: 'sparse' });
-    const all = Array.from({ length: 100 }, (_, n) => ({ ...one, name: `pvc-${n}` }));
-    await Promise.all(all.map((each) => backend.ensure({ ...each, bytes: bytes(4096) }, signal)));
-    await Promise.all(all.map((each) => backend.attach(each, signal)));
+  describe('loop', () => {
+    const { signal } = new AbortController();
+    const one = { name: 'pvc-1', volumeUid: 'uid-1', bytes: bytes(4 * MiB) };
+    const two = { name: 'pvc-2', volumeUid: 'uid-2', bytes: bytes(4 * MiB) };
+    let ground: LoopGround;
+    const image = (name: string) => join(ground.directory, `${name}.img`);
 
-    expect(new Set(Object.values(await linksIn(ground.runDir))).size).to.equal(100);
+    beforeEach(async () => {
+      ground = await loopGround();
+    });
+
+    afterEach(() => ground.cleanUp());
+
+    it('makes a block device of exactly the usable size', async () => {
+      const backend = ground.open();
+      await backend.ensure(one, signal);
+      const path = await backend.attach(one, signal);
+
+      expect((await stat(path)).isBlockDevice()).to.equal(true);
+      const size = await runCommand('blockdev', ['--getsize64', path]);
+      expect(Number(size)).to.equal(4 * MiB);
+    });
+
+    it('gives a preallocated image all its blocks, and a sparse one none of its data', async () => {
+      await ground.open().ensure(one, signal);
+      await ground.open({ allocation: 'sparse' }).ensure(two, signal);
+
+      expect((await stat(image('pvc-1'))).blocks * 512).to.be.at.least(5 * MiB);
+      expect((await stat(image('pvc-2'))).blocks * 512).to.be.below(MiB);
+    });
+
+    it('keeps the blocks of a preallocated image when its user trims them', async () => {
+      const backend = ground.open();
+      await backend.ensure(one, signal);
+      const path = await backend.attach(one, signal);
+      const limit = `/sys/block/${basename(await realpath(path))}/queue/discard_max_bytes`;
+      await waitFor('the limit', async () => (await readFile(limit, 'utf8')) === '0\n', {
+        timeoutMs: 5_000,
+        intervalMs: 5,
+      });
+      await runCommand('mkfs.ext4', ['-q', path]);
+
+      expect((await stat(image('pvc-1'))).blocks * 512).to.be.at.least(5 * MiB);
+    });
+
+    it('attaches to one device only, however often and by whomever it is asked', async () => {
+      const backend = ground.open();
+      await backend.ensure(one, signal);
+      await backend.attach(one, signal);
+      await backend.attach(one, signal);
+      await ground.open().attach(one, signal);
+
+      expect(await ground.devices()).to.have.length(1);
+    });
+
+    it('finds an image by what is in it when the file was moved away and back', async () => {
+      const backend = ground.open();
+      await backend.ensure(one, signal);
+      await backend.attach(one, signal);
+      await rename(image('pvc-1'), join(ground.directory, 'elsewhere'));
+      await rename(join(ground.directory, 'elsewhere'), image('pvc-1'));
+      await backend.attach(one, signal);
+
+      expect(await ground.devices()).to.have.length(1);
+    });
+
+    describe('shows what it does not recognise, and neither attaches nor removes it', () => {
+      const cases: [string, () => Promise<unknown>, string][] = [
+        [
+          'an image under the name of another',
+          () => rename(image('pvc-2'), image('pvc-1')),
+          'pvc-2',
+        ],
+        ['a file of somebody else', () => writeFile(image('pvc-1'), 'notes'), 'no Berth header'],
+        ['a directory', () => mkdir(image('pvc-1')), 'not a regular file'],
+        ['a link', () => symlink(image('pvc-2'), image('pvc-1')), 'not a regular file'],
+        [
+          'an image that was cut short',
+          async () => {
+            await ground.open().ensure(one, signal);
+            await runCommand('truncate', ['-s', '2M', image('pvc-1')]);
+          },
+          'cut to',
+        ],
+      ];
+      for (const [what, arrange, reason] of cases) {
+        it(what, async () => {
+          const backend = ground.open();
+          await backend.ensure(two, signal);
+          await arrange();
+
+          const { strays } = await backend.list(signal);
+          expect(strays.map(({ name }) => name)).to.deep.equal(['pvc-1']);
+          expect(strays[0]?.reason).to.include(reason).and.include(image('pvc-1'));
+          for (const call of [
+            () => backend.ensure(one, signal),
+            () => backend.attach(one, signal),
+            () => backend.remove(one, 'discard', signal),
+          ]) {
+            expect(await rejection(call())).to.be.instanceOf(ForeignVolumeError);
+          }
+          expect(await readdir(ground.directory)).to.include('pvc-1.img');
+          expect(await ground.devices()).to.deep.equal([]);
+        });
+      }
+
+      it('an image of another pool', async () => {
+        const around = { runDir: ground.runDir, run: runCommand, now: () => 0 };
+        const other = ground.plan().open({ ...around, pool: 'slow', hasVolumes: () => false });
+        await other.ensure(one, signal);
+
+        const { volumes, strays } = await ground.open().list(signal);
+        expect(volumes).to.deep.equal([]);
+        expect(strays[0]?.reason).to.include('belongs to pool slow');
+      });
+    });
+
+    it('does not remove what is mounted, says so, and removes it later', async () => {
+      const backend = ground.open();
+      await backend.ensure(one, signal);
+      const path = await backend.attach(one, signal);
+      await runCommand('mkfs.ext4', ['-q', path]);
+      const mount = join(ground.root, 'mnt');
+      await mkdir(mount);
+      await runCommand('mount', [path, mount]);
+      let error: Error;
+      try {
+        error = await rejection(backend.remove(one, 'discard', signal));
+        expect(await backend.find(one, signal)).to.not.equal(undefined);
+        expect(await linksIn(ground.runDir)).to.have.keys('pvc-1');
+      } finally {
+        await runCommand('umount', [mount]);
+      }
+
+      expect(error.message).to.include('mounted');
+      await backend.remove(one, 'discard', signal);
+      expect(await readdir(ground.directory)).to.deep.equal([]);
+      expect(await ground.devices()).to.deep.equal([]);
+      expect(await linksIn(ground.runDir)).to.deep.equal({});
+    });
+
+    it('overwrites data with zeros where that is asked, before the image goes', async () => {
+      const backend = ground.open();
+      await backend.ensure(one, signal);
+      await writeFile(await backend.attach(one, signal), 'secret');
+      // A second name shows what the blocks hold after the image's own name is gone.
+      await runCommand('ln', [image('pvc-1'), join(ground.root, 'witness')]);
+      await backend.remove(one, 'zero', signal);
+
+      const witness = await read(join(ground.root, 'witness'), 5 * MiB);
+      expect(witness.slice(MiB).replaceAll('\0', '')).to.equal('');
+    });
+
+    it('goes on with a removal that was cut off after any of its steps', async () => {
+      const backend = ground.open();
+      await backend.ensure(one, signal);
+      const path = await backend.attach(one, signal);
+      await runCommand('losetup', ['--detach', (await ground.devices())[0] ?? '']);
+      await backend.remove(one, 'zero', signal);
+      expect(await linksIn(ground.runDir)).to.deep.equal({});
+
+      await backend.ensure(two, signal);
+      await backend.attach(two, signal);
+      await rm(image('pvc-2'));
+      await backend.remove(two, 'discard', signal);
+      expect(await ground.devices()).to.deep.equal([]);
+      expect(path).to.equal(join(ground.runDir, 'pvc-1'));
+    });
+
+    it('removes what a crash left half made, and counts none of it', async () => {
+      await writeFile(join(ground.directory, 'pvc-1.img.partial'), Buffer.alloc(9 * MiB));
+      const backend = ground.open();
+
+      expect((await backend.usage(signal)).allocated).to.equal(0);
+      expect(await readdir(ground.directory)).to.deep.equal([]);
+      await backend.ensure(one, signal);
+    });
+
+    describe('links after a restart', () => {
+      it('stay where the device holds the volume of that name', async () => {
+        const backend = ground.open();
+        await backend.ensure(one, signal);
+        await backend.attach(one, signal);
+        const before = await linksIn(ground.runDir);
+        await loop.dropStaleLinks(ground.runDir, runCommand);
+
+        expect(await linksIn(ground.runDir)).to.deep.equal(before);
+      });
+
+      it('go where the device holds another volume, nothing, or is not there', async () => {
+        const backend = ground.open();
+        await backend.ensure(one, signal);
+        await backend.attach(one, signal);
+        const [device = ''] = await ground.devices();
+        await symlink(device, join(ground.runDir, 'pvc-2'));
+        await symlink('/dev/loop99999', join(ground.runDir, 'pvc-3'));
+        await symlink(device, join(ground.runDir, 'pvc-1.fresh'));
+        await loop.dropStaleLinks(ground.runDir, runCommand);
+
+        expect(await linksIn(ground.runDir)).to.deep.equal({ 'pvc-1': device });
+      });
+
+      it('are put right by attaching', async () => {
+        const backend = ground.open();
+        await backend.ensure(one, signal);
+        await backend.ensure(two, signal);
+        await backend.attach(one, signal);
+        const [device = ''] = await ground.devices();
+        await symlink(device, join(ground.runDir, 'pvc-2'));
+        await backend.attach(two, signal);
+
+        const links = await linksIn(ground.runDir);
+        expect(links['pvc-1']).to.equal(device);
+        expect(links['pvc-2']).to.not.equal(device);
+      });
+
+      it('need no run directory', () => loop.dropStaleLinks(join(ground.root, 'none'), runCommand));
+    });
+
+    describe('the filesystem under the pool', () => {
+      it('limits the pool when it is smaller than the declared size', async () => {
+        await ground.mountSmall(32);
+        const { total, free } = await ground.open({ size: '1Gi' }).usage(signal);
+
+        expect(total).to.be.below(32 * MiB);
+        expect(free).to.be.at.most(total);
+      });
+
+      for (const allocation of ['preallocated', 'sparse']) {
+        it(`is full: ${allocation} volumes are refused and nothing is left`, async () => {
+          await ground.mountSmall(32);
+          const backend = ground.open({ allocation });
+          await runCommand('fallocate', ['-l', '24M', join(ground.directory, 'foreign')]);
+          const error = await rejection(backend.ensure({ ...one, bytes: bytes(12 * MiB) }, signal));
+
+          expect(error).to.be.instanceOf(NoSpaceError);
+          expect(await readdir(ground.directory)).to.not.include('pvc-1.img.partial');
+          expect((await backend.list(signal)).volumes).to.deep.equal([]);
+        });
+      }
+
+      it('is never promised twice by a sparse pool', async () => {
+        await ground.mountSmall(48);
+        const backend = ground.open({ allocation: 'sparse' });
+        const before = await backend.usage(signal);
+        await backend.ensure({ ...one, bytes: bytes(20 * MiB) }, signal);
+        const after = await backend.usage(signal);
+
+        expect(before.free - after.free).to.be.at.least(20 * MiB);
+      });
+    });
+
+    describe('a directory that cannot be used', () => {
+      const unusable = async (loop: Record<string, unknown>, hasVolumes = false) => {
+        const backend = ground.open(loop, hasVolumes);
+        const errors = await Promise.all([
+          rejection(backend.usage(signal)),
+          rejection(backend.list(signal)),
+          rejection(backend.ensure(one, signal)),
+          rejection(backend.remove(one, 'discard', signal)),
+        ]);
+        errors.forEach((error) => expect(error).to.be.instanceOf(PoolUnusableError));
+        return errors[0].message;
+      };
+
+      it('is named when its parent is missing', async () => {
+        const directory = join(ground.root, 'no', 'pool');
+        expect(await unusable({ directory })).to.include(`loop.directory is "${directory}"`);
+        expect(await readdir(ground.root)).to.not.include('no');
+      });
+
+      it('is named when it is a file, or lies below one', async () => {
+        const directory = join(ground.root, 'file');
+        await writeFile(directory, '');
+        expect(await unusable({ directory })).to.include('not a directory');
+        expect(await unusable({ directory: `${directory}/pool` })).to.include('not a directory');
+      });
+
+      it('is named when it is read-only', async () => {
+        await ground.mountSmall(16);
+        await runCommand('mount', ['-o', 'remount,ro', ground.directory]);
+        expect(await unusable({})).to.include('read-only');
+      });
+
+      it('is not made anew when volumes were in it', async () => {
+        const directory = join(ground.root, 'gone');
+        expect(await unusable({ directory }, true)).to.include('is its disk mounted?');
+        expect(await readdir(ground.root)).to.not.include('gone');
+      });
+
+      it('is made when only its last part is missing, and it is used again when it is back', async () => {
+        const directory = join(ground.root, 'new');
+        const backend = ground.open({ directory });
+        expect((await backend.usage(signal)).free).to.equal(64 * MiB);
+        await rm(directory, { recursive: true });
+        await writeFile(directory, '');
+        await rejection(backend.usage(signal));
+        await rm(directory);
+        expect((await backend.usage(signal)).free).to.equal(64 * MiB);
+      });
+    });
+
+    it('attaches a hundred volumes at once', async function () {
+      this.timeout(30_000);
+      const backend = ground.open({ size: '1Gi', allocation: 'sparse' });
+      const all = Array.from({ length: 100 }, (_, n) => ({ ...one, name: `pvc-${n}` }));
+      await Promise.all(all.map((each) => backend.ensure({ ...each, bytes: bytes(4096) }, signal)));
+      await Promise.all(all.map((each) => backend.attach(each, signal)));
+
+      expect(new Set(Object.values(await linksIn(ground.runDir))).size).to.equal(100);
+    });
   });
 });

@@ -25,7 +25,7 @@ export interface LoopGround {
   cleanUp(): Promise<void>;
 }
 
-export const canUseLoopDevices = process.getuid?.() === 0;
+const canUseLoopDevices = process.getuid?.() === 0;
 
 /** Skips a suite where loop devices cannot be used; where everything must run, it fails instead. */
 export function needLoopDevices(suite: Mocha.Context): void {

@@ -3,7 +3,11 @@ import { bytes, MiB } from '../../../src/model/bytes.ts';
 import { NoSpaceError, PermanentError } from '../../../src/model/errors.ts';
 import type { LocalVolume, VolumeStatus } from '../../../src/model/volume.ts';
 import type { NodePool } from '../../../src/usecases/node-pools.ts';
-import { ForeignVolumeError, type StorageBackend } from '../../../src/usecases/ports.ts';
+import {
+  ForeignVolumeError,
+  PoolUnusableError,
+  type StorageBackend,
+} from '../../../src/usecases/ports.ts';
 import { volumeReconciler } from '../../../src/usecases/reconcile-volume.ts';
 import { rejection } from '../../support/rejection.ts';
 
@@ -216,6 +220,17 @@ describe('reconciling a volume', () => {
 
       expect(calls).to.deep.equal(['settled']);
     });
+
+    for (const phase of ['Failed', 'Ready'] as const) {
+      const how = phase === 'Failed' ? 'lets go of' : 'keeps';
+      it(`${how} what is ${phase} in a pool that cannot be used`, async () => {
+        volume = aVolume({ ...deleting, status: { phase } });
+        fails('remove', new PoolUnusableError('loop.directory is "/x"'));
+        await reconcile().catch(() => undefined);
+
+        expect(calls.includes('release')).to.equal(phase === 'Failed');
+      });
+    }
 
     it('lets go of what was never made', async () => {
       volume = aVolume({ ...deleting, status: { phase: 'Failed' } });
