@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { expect } from 'chai';
+import { config, expect } from 'chai';
 
 import type { Cluster } from '../cluster/cluster.ts';
 import { detach, loopsBelow } from '../cluster/leftover-disks.ts';
@@ -10,6 +10,7 @@ import { defaultSchedulerConfig } from '../cluster/scheduler.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { waitFor } from '../cluster/wait.ts';
 import type { LocalVolumeObject } from '../../src/kube/custom-objects.ts';
+import type { Pod as PodObject } from '../../src/kube/objects.ts';
 import { type ControlRole, Installation, nodeFolders, type Role } from '../support/installation.ts';
 import { Kube } from '../support/kube.ts';
 import { claim, MiB, pod, statefulSet, storageClass, storagePool } from '../support/objects.ts';
@@ -18,6 +19,8 @@ import { claim, MiB, pod, statefulSet, storageClass, storagePool } from '../supp
  * The whole of Berth on three nodes with real kubelets: control plane, scheduler, webhook,
  * agents, loop devices, filesystems and containers are the real ones.
  */
+config.truncateThreshold = 0;
+
 describe('Berth on real nodes', function () {
   this.timeout(120_000);
   const names = ['n1', 'n2', 'n3'];
@@ -165,13 +168,79 @@ describe('Berth on real nodes', function () {
       const scheduling = await kube.event('third', 'FailedScheduling');
       await kube.running('plain', 'first', 'second');
 
-      expect(event).to.match(/needs 80Mi in pool steer for default\/third/);
-      expect(event).to.match(/nearest: n1 has 40Mi of 182Mi free in steer/);
+      expect(event).to.equal(
+        'needs 80Mi in pool steer for default/third; nearest: n2 has 41Mi of 41Mi free in steer, ' +
+          'n3 has 41Mi of 41Mi free in steer, n1 has 40Mi of 182Mi free in steer',
+      );
       expect(scheduling).to.contain('3 berth: less than 80Mi free in pool steer');
       const { waiting } = await berth.capacity(control);
       const entry = waiting.find((one) => one.pod === 'default/third');
       expect(Object.keys(entry?.nodes ?? {})).to.have.members(names);
       expect((await kube.nodeNameOf('third')) ?? '').to.equal('');
+    });
+  });
+
+  describe('five pods at once on a node with room for three', () => {
+    const five = ['a', 'b', 'c', 'd', 'e'].map((letter) => `burst-${letter}`);
+
+    before(async () => {
+      await sizedPool('narrow', { n1: 103 });
+    });
+
+    after(async () => {
+      await cleanUp();
+    });
+
+    it('runs exactly three, and one more for each that goes with its claim', async () => {
+      await Promise.all(five.map((name) => use(name, 'narrow', 30)));
+
+      await waitFor('three to run', async () => (await bound()).length === 3, {
+        timeoutMs: 30_000,
+      });
+      await kube.running(...(await bound()));
+      const first = await bound();
+      const waiting = five.filter((name) => !first.includes(name));
+      const reasons = await Promise.all(waiting.map((name) => kube.event(name, 'BerthNoRoom')));
+      reasons.forEach((reason) => expect(reason).to.contain('needs 30Mi in pool narrow'));
+      expect(await bound()).to.deep.equal(first);
+
+      const [gone = ''] = first;
+      await kube.delete('Pod', gone);
+      await kube.delete('PersistentVolumeClaim', gone);
+      await waitFor('one more to run', async () => (await bound()).length === 3, {
+        timeoutMs: 30_000,
+      });
+      await kube.running(...(await bound()));
+    });
+
+    async function bound(): Promise<string[]> {
+      const found = await Promise.all(
+        five.map(async (name) => (await kube.find<PodObject>('Pod', name))?.spec?.nodeName),
+      );
+      return five.filter((_, i) => found[i] !== undefined);
+    }
+  });
+
+  describe('a pod with three claims in two pools', () => {
+    before(async () => {
+      await sizedPool('left', { n1: 52, n2: 103 });
+      await sizedPool('right', { n1: 52, n2: 103 });
+    });
+
+    after(async () => {
+      await cleanUp();
+    });
+
+    it('goes to the node that takes all, although each claim fits on both', async () => {
+      await kube.createAll([
+        claim('l-1', 'left', '30Mi'),
+        claim('l-2', 'left', '30Mi'),
+        claim('r-1', 'right', '30Mi'),
+      ]);
+      await kube.create(pod('three', { claims: ['l-1', 'l-2', 'r-1'] }));
+      await kube.running('three');
+
+      expect(await kube.nodeOf('three')).to.equal('n2');
     });
   });
 
@@ -210,7 +279,11 @@ describe('Berth on real nodes', function () {
       await runCommand('mkdir', ['-p', outside]);
       await runCommand('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, name, outside]);
     }
-    await kube.create(storagePool(name, '1Gi'));
+    const labels = { [`pool-${name}`]: 'yes' };
+    for (const node of Object.keys(mebibytes)) {
+      await cluster.api.patch(`/api/v1/nodes/${node}`, { metadata: { labels } });
+    }
+    await kube.create(storagePool(name, '1Gi', labels));
     await kube.create(storageClass(name, { pool: name }));
     await berth.poolsReported(name, Object.keys(mebibytes));
   }
