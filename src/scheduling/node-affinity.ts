@@ -48,8 +48,7 @@ function satisfies({ operator, values = [] }: NodeSelectorRequirement, actual?: 
     case 'In':
       return actual !== undefined && values.includes(actual);
     case 'NotIn':
-      // Without values it is not a valid requirement, and an invalid one matches nothing.
-      return values.length > 0 && (actual === undefined || !values.includes(actual));
+      return isNoneOf(actual, values);
     case 'Exists':
       return actual !== undefined;
     case 'DoesNotExist':
@@ -61,6 +60,11 @@ function satisfies({ operator, values = [] }: NodeSelectorRequirement, actual?: 
     default:
       return false;
   }
+}
+
+/** Without values the requirement is not valid, and matches nothing. */
+function isNoneOf(actual: string | undefined, values: readonly string[]): boolean {
+  return values.length > 0 && (actual === undefined || !values.includes(actual));
 }
 
 function compares(
