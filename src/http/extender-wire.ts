@@ -1,5 +1,6 @@
 import { parsePod, type Pod } from '../model/pod.ts';
 import { err, ok, type Result } from '../model/result.ts';
+import { shown } from '../model/shown.ts';
 import type { BindRequest } from '../usecases/bind-pod.ts';
 import type { FilterAnswer } from '../usecases/filter-nodes.ts';
 import type { NodeScore } from '../usecases/prioritize-nodes.ts';
@@ -24,7 +25,7 @@ export function parseExtenderArgs(body: unknown): Result<ExtenderArgs, string> {
   }
   const { Pod: podObject, NodeNames: nodeNames } = fields.value;
   if (typeof podObject !== 'object' || podObject === null) {
-    return err(`Pod is ${show(podObject)}: an object is required${hint(fields.value, 'Pod')}`);
+    return err(`Pod is ${shown(podObject)}: an object is required${hint(fields.value, 'Pod')}`);
   }
   const pod = parsePod(podObject);
   if (!pod.ok) {
@@ -32,11 +33,11 @@ export function parseExtenderArgs(body: unknown): Result<ExtenderArgs, string> {
   }
   if (!Array.isArray(nodeNames)) {
     const why = 'a list is required: set nodeCacheCapable: true for this extender';
-    return err(`NodeNames is ${show(nodeNames)}: ${why}${hint(fields.value, 'NodeNames')}`);
+    return err(`NodeNames is ${shown(nodeNames)}: ${why}${hint(fields.value, 'NodeNames')}`);
   }
   const wrong = nodeNames.findIndex((name) => typeof name !== 'string' || name === '');
   if (wrong >= 0) {
-    return err(`NodeNames[${wrong}] is ${show(nodeNames[wrong])}: the name of a node is required`);
+    return err(`NodeNames[${wrong}] is ${shown(nodeNames[wrong])}: the name of a node is required`);
   }
   return ok({ pod: pod.value, nodeNames: nodeNames as string[] });
 }
@@ -50,7 +51,7 @@ export function parseBindingArgs(body: unknown): Result<BindRequest, string> {
   const { PodName, PodNamespace, PodUID, Node } = fields.value;
   for (const [key, value] of Object.entries({ PodName, PodNamespace, PodUID, Node })) {
     if (typeof value !== 'string' || value === '') {
-      return err(`${key} is ${show(value)}: a text is required${hint(fields.value, key)}`);
+      return err(`${key} is ${shown(value)}: a text is required${hint(fields.value, key)}`);
     }
   }
   return ok({
@@ -85,7 +86,7 @@ export function parsePreemptionArgs(body: unknown): Result<PreemptionArgs, strin
   }
   if (typeof byNode !== 'object' || byNode === null) {
     const why = 'an object is required: set nodeCacheCapable: true for this extender';
-    return err(`NodeNameToMetaVictims is ${show(byNode)}: ${why}`);
+    return err(`NodeNameToMetaVictims is ${shown(byNode)}: ${why}`);
   }
   const victims = Object.entries(byNode as Record<string, MetaVictims | null>).map(
     ([node, one]) => [node, (one?.Pods ?? []).map(({ UID }) => UID ?? '')] as const,
@@ -139,7 +140,7 @@ export function toHostPriorities(scores: readonly NodeScore[]): readonly HostPri
 function asObject(body: unknown): Result<Readonly<Record<string, unknown>>, string> {
   return typeof body === 'object' && body !== null && !Array.isArray(body)
     ? ok(body as Record<string, unknown>)
-    : err(`the body is ${show(body)}: a JSON object is required`);
+    : err(`the body is ${shown(body)}: a JSON object is required`);
 }
 
 /** The commonest mistake of a hand-made request is the case of a key. */
@@ -148,9 +149,4 @@ function hint(fields: Readonly<Record<string, unknown>>, key: string): string {
     (one) => one !== key && one.toLowerCase() === key.toLowerCase(),
   );
   return near === undefined ? '' : ` (the key is "${near}": it must be written "${key}")`;
-}
-
-function show(value: unknown): string {
-  const text = value === undefined ? 'missing' : JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
 }

@@ -1,5 +1,6 @@
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import { describeError } from '../model/errors.ts';
+import type { Result } from '../model/result.ts';
 import type { BindPod } from '../usecases/bind-pod.ts';
 import type { FilterAnswer, FilterNodes } from '../usecases/filter-nodes.ts';
 import type { Log } from '../usecases/ports.ts';
@@ -34,6 +35,7 @@ export interface ExtenderHandlers {
 
 /** 5000 names are 200 kB; a whole Node list, which is not wanted, would be tens of MB. */
 const bodyLimit = '16mb';
+const verbs = ['/filter', '/prioritize', '/preempt', '/bind'];
 
 /**
  * The HTTP face of the scheduler extender.
@@ -45,7 +47,7 @@ export function extenderApp(handlers: ExtenderHandlers): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(express.json({ limit: bodyLimit, type: () => true }));
+  app.post(verbs, express.json({ limit: bodyLimit, type: () => true }));
 
   app.post('/filter', async (req, res) => {
     const startedAt = performance.now();
@@ -68,9 +70,10 @@ export function extenderApp(handlers: ExtenderHandlers): Express {
   app.post('/prioritize', async (req, res) => {
     const startedAt = performance.now();
     const args = parseExtenderArgs(req.body);
-    if (!args.ok) {
+    const missing = handlers.notReady();
+    if (!args.ok || missing.length > 0) {
       handlers.observed('prioritize', 'error', secondsSince(startedAt));
-      res.status(400).json({ error: args.error });
+      refuse(res, args, missing);
       return;
     }
     res.json(toHostPriorities(await handlers.prioritize(args.value.pod, args.value.nodeNames)));
@@ -80,9 +83,10 @@ export function extenderApp(handlers: ExtenderHandlers): Express {
   app.post('/preempt', async (req, res) => {
     const startedAt = performance.now();
     const args = parsePreemptionArgs(req.body);
-    if (!args.ok) {
+    const missing = handlers.notReady();
+    if (!args.ok || missing.length > 0) {
       handlers.observed('preempt', 'error', secondsSince(startedAt));
-      res.status(400).json({ error: args.error });
+      refuse(res, args, missing);
       return;
     }
     const nodes = await handlers.preempt(args.value.pod, args.value.victims);
@@ -113,12 +117,24 @@ export function extenderApp(handlers: ExtenderHandlers): Express {
   return app;
 }
 
+/** For the verbs whose answers have no field for an error. */
+function refuse(res: Response, args: Result<unknown, string>, missing: readonly string[]): void {
+  if (args.ok) {
+    res.status(503).json({ error: `berth is not ready: ${missing.join(', ')}` });
+  } else {
+    res.status(400).json({ error: `berth: ${args.error}` });
+  }
+}
+
 /** A body that cannot be read, or a failure on the way: the scheduler gets the reason too. */
 function answerFailure({ log, observed }: ExtenderHandlers): ErrorRequestHandler {
   return (error: Error & { status?: number }, req, res: Response, _next) => {
     const message = `berth: ${describeError(error)}`;
     log.warn('a verb failed', { path: req.path, error: message });
     observed(req.path.slice(1), 'error', 0);
+    if (res.headersSent) {
+      return;
+    }
     if (req.path === '/bind') {
       res.json({ Error: message });
     } else if (req.path === '/filter') {

@@ -14,7 +14,7 @@ export function toClaim(object: PersistentVolumeClaim): Claim {
       uid: metadata.uid ?? '',
     },
     requested: requestedBytes(spec.resources?.requests),
-    className: spec.storageClassName ?? metadata.annotations?.[betaClassAnnotation],
+    className: metadata.annotations?.[betaClassAnnotation] ?? spec.storageClassName,
     volumeName: spec.volumeName ?? '',
     volumeMode: spec.volumeMode === 'Block' ? 'Block' : 'Filesystem',
     accessModes: spec.accessModes ?? [],
@@ -26,7 +26,7 @@ export function toClaim(object: PersistentVolumeClaim): Claim {
   };
 }
 
-/** The name that a class had on a claim before it had a field; Kubernetes still reads it. */
+/** Where a claim named its class before it had a field; Kubernetes still reads it, and first. */
 const betaClassAnnotation = 'volume.beta.kubernetes.io/storage-class';
 
 export function toVolumeClass(object: StorageClass): VolumeClass {
@@ -40,12 +40,17 @@ export function toVolumeClass(object: StorageClass): VolumeClass {
   };
 }
 
-const defaultClassAnnotation = 'storageclass.kubernetes.io/is-default-class';
+const defaultClassAnnotations = [
+  'storageclass.kubernetes.io/is-default-class',
+  'storageclass.beta.kubernetes.io/is-default-class',
+];
 
 /** The default class; of several the newest, then the first by name, as the API server chooses. */
 export function defaultClass(classes: Iterable<StorageClass>): StorageClass | undefined {
   return [...classes]
-    .filter(({ metadata }) => metadata?.annotations?.[defaultClassAnnotation] === 'true')
+    .filter(({ metadata }) =>
+      defaultClassAnnotations.some((key) => metadata?.annotations?.[key] === 'true'),
+    )
     .sort(
       (a, b) =>
         createdAt(b).localeCompare(createdAt(a)) ||

@@ -117,6 +117,15 @@ export function feedLedger(state: ClusterState, ledger: Ledger, nodes: NodeIndex
       nodes.removeHeartbeat(before);
     }
   });
+  // What a volume occupies that its agent has not measured yet hangs on its StoragePool.
+  state.pools.onChange((before, after) => {
+    const pool = (after ?? before)?.metadata.name;
+    for (const object of state.localVolumes.list()) {
+      if (object.spec.pool === pool && object.status?.allocatedBytes === undefined) {
+        ledger.setVolume(toLedgerVolume(object, nodes));
+      }
+    }
+  });
   state.localVolumes.onChange((before, after) => {
     if (after) {
       ledger.setVolume(toLedgerVolume(after, nodes));
@@ -155,6 +164,10 @@ export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = fa
       return { ...claim, className };
     },
     volumeClass: async (name) => {
+      // An empty name asks for no class at all, not for the default one.
+      if (name === '') {
+        return undefined;
+      }
       if (name === undefined) {
         const object = defaultClass(state.classes.list());
         return object && toVolumeClass(object);

@@ -20,6 +20,13 @@ interface Told {
   count: number;
 }
 
+interface Telling {
+  readonly type: string;
+  readonly about: ObjectRef;
+  readonly reason: string;
+  readonly message: string;
+}
+
 const sameEventForMs = 10 * 60_000;
 const maxMessageLength = 1024;
 
@@ -28,24 +35,39 @@ const maxMessageLength = 1024;
  * The same text about the same object raises the count of its first event.
  */
 export function eventSink({ api, log, now, component, host }: EventSinkOptions): EventSink {
-  const told = new LRUCache<string, Told>({ max: 5_000, ttl: sameEventForMs });
+  const told = new LRUCache<string, Told>({
+    max: 5_000,
+    ttl: sameEventForMs,
+    ttlResolution: 0,
+    perf: { now },
+  });
   let serial = 0;
 
   async function tell(type: string, about: ObjectRef, reason: string, message: string) {
     const key = [about.kind, about.namespace, about.name, about.uid, reason, message].join('\n');
     const at = new Date(now()).toISOString();
     const before = told.get(key);
-    if (before) {
-      before.count += 1;
-      const path = resourcePath('events', before);
-      await api.patch(path, 'merge', { count: before.count, lastTimestamp: at });
-      return;
+    try {
+      await (before ? repeat(before, at) : begin(key, at, { type, about, reason, message }));
+    } catch (error) {
+      // It was not made, or is there no more: the next one begins anew.
+      told.delete(key);
+      throw error;
     }
+  }
+
+  async function repeat(before: Told, at: string) {
+    before.count += 1;
+    const patch = { count: before.count, lastTimestamp: at };
+    await api.patch(resourcePath('events', before), 'merge', patch);
+  }
+
+  async function begin(key: string, at: string, { type, about, reason, message }: Telling) {
     const namespace = about.namespace ?? 'default';
     serial += 1;
     const name = `${about.name.slice(0, 200)}.${now().toString(16)}${serial.toString(16)}`;
     told.set(key, { name, namespace, count: 1 });
-    await api.create(resourcePath('events', { namespace }), {
+    const event = {
       apiVersion: 'v1',
       kind: 'Event',
       metadata: { name, namespace },
@@ -57,7 +79,8 @@ export function eventSink({ api, log, now, component, host }: EventSinkOptions):
       firstTimestamp: at,
       lastTimestamp: at,
       source: { component, ...(host === undefined ? {} : { host }) },
-    });
+    };
+    await api.create(resourcePath('events', { namespace }), event);
   }
 
   const send =

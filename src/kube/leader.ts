@@ -1,5 +1,5 @@
 import { describeError } from '../model/errors.ts';
-import { sleep } from '../platform/sleep.ts';
+import { sleep as platformSleep } from '../platform/sleep.ts';
 import type { Log, Now } from '../usecases/ports.ts';
 import { isConflict, type KubeApi } from './api.ts';
 import { readLive } from './live.ts';
@@ -15,6 +15,14 @@ export interface LeaderOptions {
   readonly name: string;
   /** Who we are; different for every process. */
   readonly identity: string;
+  /** Waits, or ends early and quietly when the signal fires. */
+  readonly sleep?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+/** The version of the Lease that was seen last, and when by our own clock it was new. */
+interface Observed {
+  version: string;
+  at: number;
 }
 
 /** As kube-controller-manager's defaults: client-go tools/leaderelection. */
@@ -34,9 +42,10 @@ export async function runWhileLeading(
   work: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { log, identity, now } = options;
-  const observed = { version: '', at: 0 };
+  const { log, identity, now, sleep = platformSleep } = options;
+  const observed: Observed = { version: '', at: 0 };
   while (!signal.aborted) {
+    const askedAt = now();
     if (!(await tryToLead(options, observed))) {
       await sleep(renewMs / 2, signal);
       continue;
@@ -45,26 +54,45 @@ export async function runWhileLeading(
     const term = new AbortController();
     const ending = AbortSignal.any([signal, term.signal]);
     const working = work(ending);
-    let renewedAt = now();
-    while (!ending.aborted) {
-      await sleep(renewMs, ending);
-      if (await tryToLead(options, observed)) {
-        renewedAt = now();
-      } else if (now() - renewedAt > giveUpMs) {
-        term.abort();
-      }
-    }
+    await keepLeading(options, observed, askedAt, ending);
+    term.abort();
     await working;
     log.info('no longer leading', { identity });
   }
   await release(options);
 }
 
-/** Takes or renews the Lease. An unreachable API server counts as "not now". */
-async function tryToLead(
+/**
+ * Renews the Lease again and again. Resolves when it may be lost, in time also where the API
+ * server does not answer: others count from the last renewal, not from when a request fails.
+ */
+async function keepLeading(
   options: LeaderOptions,
-  observed: { version: string; at: number },
-): Promise<boolean> {
+  observed: Observed,
+  takenAt: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { now, sleep = platformSleep } = options;
+  let renewedAt = takenAt;
+  while (!signal.aborted && now() - renewedAt < giveUpMs) {
+    await sleep(renewMs, signal);
+    const askedAt = now();
+    const leftMs = giveUpMs - (askedAt - renewedAt);
+    if (leftMs > 0 && !signal.aborted) {
+      const answered = new AbortController();
+      const patience = sleep(leftMs, AbortSignal.any([signal, answered.signal]));
+      const renewed = await Promise.race([
+        tryToLead(options, observed),
+        patience.then(() => false),
+      ]);
+      answered.abort();
+      renewedAt = renewed ? askedAt : renewedAt;
+    }
+  }
+}
+
+/** Takes or renews the Lease. An unreachable API server counts as "not now". */
+async function tryToLead(options: LeaderOptions, observed: Observed): Promise<boolean> {
   try {
     return await takeLease(options, observed);
   } catch (error) {
@@ -77,7 +105,7 @@ async function tryToLead(
 
 async function takeLease(
   { api, now, namespace, name, identity }: LeaderOptions,
-  observed: { version: string; at: number },
+  observed: Observed,
 ): Promise<boolean> {
   const path = resourcePath('leases', { namespace, name });
   const held = await readLive<Lease>(api, path);

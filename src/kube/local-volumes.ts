@@ -11,6 +11,8 @@ import type { Reflector } from './reflector.ts';
 
 /** Set before a PersistentVolume is made; from then on the volume belongs to its claim. */
 export const publishedAnnotation = 'berth.dev/published';
+/** Set before a PersistentVolume with the policy Retain is let go. */
+export const retainedAnnotation = 'berth.dev/retained';
 
 export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
   const { metadata, spec, status = {} } = object;
@@ -29,6 +31,7 @@ export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
     heldByControl: finalizers.includes(controlFinalizer),
     heldByAgent: finalizers.includes(agentFinalizer),
     published: metadata.annotations?.[publishedAnnotation] === 'true',
+    retained: metadata.annotations?.[retainedAnnotation] === 'true',
     createdAt: Date.parse(metadata.creationTimestamp ?? ''),
   };
 }
@@ -55,17 +58,17 @@ export function localVolumeStore(
     const object = await readLive<LocalVolumeObject>(api, path(name));
     return object && toLocalVolume(object);
   };
+  const mark = ({ name, uid, resourceVersion }: LocalVolume, annotation: string) =>
+    unlessChanged(async () => {
+      const annotations = { [annotation]: 'true' };
+      await api.patch(path(name), 'merge', { metadata: { resourceVersion, uid, annotations } });
+    });
   return {
     get,
     read,
     ensure: async (name, spec) => toLocalVolume(await ensureObject(api, name, spec)),
-    markPublished: (volume) =>
-      unlessChanged(async () => {
-        const { resourceVersion, uid } = volume;
-        const annotations = { [publishedAnnotation]: 'true' };
-        const patch = { metadata: { resourceVersion, uid, annotations } };
-        await api.patch(path(volume.name), 'merge', patch);
-      }),
+    markPublished: (volume) => mark(volume, publishedAnnotation),
+    markRetained: (volume) => mark(volume, retainedAnnotation),
     markDeleted: ({ name, uid, resourceVersion }) =>
       unlessChanged(() => api.delete(path(name), { uid, resourceVersion })),
     releaseToAgent: (volume) => dropFinalizer(api, path(volume.name), volume.uid, controlFinalizer),

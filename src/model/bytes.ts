@@ -24,13 +24,16 @@ export const KiB = 1024;
 export const MiB = 1024 * KiB;
 export const GiB = 1024 * MiB;
 
-/** The sum of sizes. @throws RangeError above 2^53 - 1. */
+/**
+ * The sum of sizes. One above 2^53 - 1 counts as just that: sums of what users ask for are only
+ * compared with what pools have, and an absurd wish must not break the comparison.
+ */
 export function sumBytes(sizes: Iterable<Bytes>): Bytes {
   let total = 0;
   for (const size of sizes) {
     total += size;
   }
-  return bytes(total);
+  return bytes(Math.min(total, Number.MAX_SAFE_INTEGER));
 }
 
 /** `a - b`, or 0 where that would be negative: a pool that is over-full has nothing free. */

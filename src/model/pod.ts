@@ -68,7 +68,7 @@ export function parsePod(object: PodObject): Result<Pod, string> {
   }
   const identity = { namespace, name, uid } as Pick<Pod, 'namespace' | 'name' | 'uid'>;
   const deleting = typeof deletionTimestamp === 'string';
-  const createdAt = typeof creationTimestamp === 'string' ? Date.parse(creationTimestamp) : 0;
+  const createdAt = typeof creationTimestamp === 'string' ? Date.parse(creationTimestamp) || 0 : 0;
   return ok({
     ...identity,
     deleting,
@@ -103,6 +103,9 @@ function claimOf(volume: VolumeObject, podName: string): PodClaim[] {
   return [];
 }
 
+/** Half of what `Bytes` can say, so that a backend's overhead on top of it can always be said. */
+const largestClaim = 2 ** 52;
+
 /** The size that a claim asks for. A missing or unreadable one is an error, never zero. */
 export function requestedBytes(
   requests: Readonly<Record<string, unknown>> | null | undefined,
@@ -115,7 +118,7 @@ export function requestedBytes(
   if (!size.ok) {
     return err(`resources.requests.storage: ${size.error}`);
   }
-  return size.value > 0
+  return size.value > 0 && size.value <= largestClaim
     ? size
-    : err(`resources.requests.storage is ${storage}: it must be above 0`);
+    : err(`resources.requests.storage is ${storage}: it must be above 0 and at most 4Pi`);
 }

@@ -1,5 +1,6 @@
 import { isBytes, type Bytes } from './bytes.ts';
 import { err, ok, type Result } from './result.ts';
+import { shown } from './shown.ts';
 
 /** What an agent says of one pool of its node. */
 export interface PoolReport {
@@ -27,11 +28,11 @@ export function parsePoolReport(text: string): Result<PoolReport, string> {
   const { total, free, largest, generation, healthy } = parsed.value;
   for (const [field, value] of Object.entries({ total, free, largest, generation })) {
     if (!isBytes(value)) {
-      return err(`${field} is ${show(value)}: a whole number from 0 to 2^53 - 1 is allowed`);
+      return err(`${field} is ${shown(value)}: a whole number from 0 to 2^53 - 1 is allowed`);
     }
   }
   if (typeof healthy !== 'boolean') {
-    return err(`healthy is ${show(healthy)}: true or false is allowed`);
+    return err(`healthy is ${shown(healthy)}: true or false is allowed`);
   }
   const report = { total, free, largest, generation, healthy } as PoolReport;
   if (report.free > report.total || report.largest > report.total) {
@@ -53,14 +54,9 @@ function parseJsonObject(text: string): Result<Record<string, unknown>, string> 
   try {
     value = JSON.parse(text);
   } catch {
-    return err(`${show(text)} is not JSON`);
+    return err(`${shown(text)} is not JSON`);
   }
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? ok(value as Record<string, unknown>)
-    : err(`${show(value)} is not a JSON object`);
-}
-
-function show(value: unknown): string {
-  const text = value === undefined ? 'missing' : JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 60)}...` : text;
+    : err(`${shown(value)} is not a JSON object`);
 }

@@ -1,48 +1,61 @@
-import { isBytes, type Bytes } from './bytes.ts';
+import { bytes, type Bytes } from './bytes.ts';
 import { err, ok, type Result } from './result.ts';
+import { shown } from './shown.ts';
 
-const factors: Readonly<Record<string, number>> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
+const decimalPowers: Readonly<Record<string, number>> = {
+  n: -9,
+  u: -6,
+  m: -3,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+  E: 18,
+};
+const binaryPowers: Readonly<Record<string, bigint>> = {
+  Ki: 10n,
+  Mi: 20n,
+  Gi: 30n,
+  Ti: 40n,
+  Pi: 50n,
+  Ei: 60n,
 };
 
-const grammar = /^\+?(\d+(?:\.\d*)?|\.\d+)(?:[eE]([+-]?\d{1,2})|([numkMGTPE]|[KMGTPE]i))?$/;
+const grammar = /^\+?(?=\.?\d)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+)|([numkMGTPE]|[KMGTPE]i))?$/;
+/** Longer ones are no sizes that anybody means, and cost time to compute. */
+const maxLength = 100;
+/** Beyond these, `maxLength` digits are surely too large, or surely below one byte. */
+const maxPower = 40;
+const minPower = -300;
 
 /**
- * Reads a Kubernetes quantity (`10Gi`, `1.5G`, `128974848`, `12e6`, `1500m`) as bytes.
+ * Reads a Kubernetes quantity (`10Gi`, `1.5G`, `128974848`, `12e6`, `1500m`) as bytes, exactly.
  *
  * Parts of a byte are rounded up, as the API server's own `Quantity.Value()` does.
- * The grammar is that of apimachinery's `resource.Quantity`.
+ * The grammar is that of apimachinery's `resource.Quantity`: no blanks anywhere.
  *
  * @returns the size, or a text that says what is wrong and what is allowed
  */
 export function parseQuantity(text: string): Result<Bytes, string> {
-  const match = grammar.exec(text.trim());
+  const match = text.length > maxLength ? null : grammar.exec(text);
   if (!match) {
-    return err(`"${text}" is not a size: allowed are numbers like 10Gi, 500M or 1073741824`);
+    return err(`${shown(text)} is not a size: allowed are numbers like 10Gi, 500M or 1073741824`);
   }
-  const [, digits = '', exponent, suffix = ''] = match;
-  const factor = exponent === undefined ? (factors[suffix] ?? 1) : 10 ** Number(exponent);
-  const product = Number(digits) * factor;
-  // Floating point may leave a product a hair above a whole byte; that hair is not a byte.
-  const whole = Math.abs(product - Math.round(product)) < 1e-6;
-  const value = whole ? Math.round(product) : Math.ceil(product);
-  if (!isBytes(value)) {
-    return err(`"${text}" is too large: sizes must stay below 8Pi`);
+  const [, whole = '', fraction = '', exponent, suffix = ''] = match;
+  const digits = BigInt(whole + fraction) << (binaryPowers[suffix] ?? 0n);
+  const power = Number(exponent ?? decimalPowers[suffix] ?? 0) - fraction.length;
+  const value = timesTenTo(digits, Math.max(minPower, Math.min(maxPower, power)));
+  return value > Number.MAX_SAFE_INTEGER
+    ? err(`${shown(text)} is too large: sizes must stay below 8Pi`)
+    : ok(bytes(Number(value)));
+}
+
+/** `digits * 10^power`, rounded up. */
+function timesTenTo(digits: bigint, power: number): bigint {
+  if (power >= 0) {
+    return digits * 10n ** BigInt(power);
   }
-  return ok(value);
+  const divisor = 10n ** BigInt(-power);
+  return (digits + divisor - 1n) / divisor;
 }

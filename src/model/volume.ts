@@ -66,4 +66,9 @@ export interface LocalVolume {
   readonly createdAt: number;
   /** A PersistentVolume was, or is about to be, made for it: data may be in it. */
   readonly published: boolean;
+  /**
+   * Its PersistentVolume had the policy Retain and has come to its end: the data stays until
+   * somebody deletes the LocalVolume by hand.
+   */
+  readonly retained?: boolean | undefined;
 }

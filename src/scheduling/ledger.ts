@@ -1,4 +1,4 @@
-import { bytes, minusBytes, type Bytes } from '../model/bytes.ts';
+import { bytes, minusBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import type { PoolReport } from '../model/pool.ts';
 import { err, ok, type Result } from '../model/result.ts';
 
@@ -91,7 +91,9 @@ export class Ledger {
     const volume = this.#volumes.get(name);
     if (volume) {
       this.#volumes.delete(name);
-      this.#volumeOfClaim.delete(volume.claimUid);
+      if (this.#volumeOfClaim.get(volume.claimUid) === volume) {
+        this.#volumeOfClaim.delete(volume.claimUid);
+      }
       const account = this.#account(volume);
       account.volumes.delete(name);
       this.#dropIfEmpty(volume, account);
@@ -120,6 +122,8 @@ export class Ledger {
       }
     }
     for (const reservation of wanted) {
+      // A promise in another pool of the node is replaced, not added to.
+      this.release(reservation.claimUid);
       this.#reservations.set(reservation.claimUid, reservation);
       this.#account(reservation).reservations.set(reservation.claimUid, reservation);
     }
@@ -227,8 +231,8 @@ function sumPerPool(wanted: readonly Reservation[]): readonly (readonly [PoolId,
   const sums = new Map<string, readonly [PoolId, Bytes]>();
   for (const { node, pool, allocated } of wanted) {
     const key = `${node}/${pool}`;
-    const before = sums.get(key)?.[1] ?? 0;
-    sums.set(key, [{ node, pool }, bytes(before + allocated)]);
+    const before = sums.get(key)?.[1] ?? bytes(0);
+    sums.set(key, [{ node, pool }, sumBytes([before, allocated])]);
   }
   return [...sums.values()];
 }

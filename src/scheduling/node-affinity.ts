@@ -31,11 +31,16 @@ function matchesTerm(term: NodeSelectorTerm, nodeName: string, labels: Labels): 
   const fields = term.matchFields ?? [];
   return (
     expressions.length + fields.length > 0 &&
-    expressions.every((requirement) => satisfies(requirement, labels[requirement.key])) &&
+    expressions.every((requirement) => satisfies(requirement, labelOf(labels, requirement.key))) &&
     fields.every(
       (requirement) => requirement.key === 'metadata.name' && satisfies(requirement, nodeName),
     )
   );
+}
+
+/** Labels come from JSON: a key such as `constructor` must not find what every object inherits. */
+function labelOf(labels: Labels, key: string): string | undefined {
+  return Object.hasOwn(labels, key) ? labels[key] : undefined;
 }
 
 function satisfies({ operator, values = [] }: NodeSelectorRequirement, actual?: string): boolean {
@@ -43,7 +48,7 @@ function satisfies({ operator, values = [] }: NodeSelectorRequirement, actual?: 
     case 'In':
       return actual !== undefined && values.includes(actual);
     case 'NotIn':
-      return actual === undefined || !values.includes(actual);
+      return isNoneOf(actual, values);
     case 'Exists':
       return actual !== undefined;
     case 'DoesNotExist':
@@ -55,6 +60,11 @@ function satisfies({ operator, values = [] }: NodeSelectorRequirement, actual?: 
     default:
       return false;
   }
+}
+
+/** Without values the requirement is not valid, and matches nothing. */
+function isNoneOf(actual: string | undefined, values: readonly string[]): boolean {
+  return values.length > 0 && (actual === undefined || !values.includes(actual));
 }
 
 function compares(

@@ -49,6 +49,11 @@ export interface VolumeStore {
    */
   markPublished(volume: LocalVolume): Promise<boolean>;
   /**
+   * Records that its data outlives its PersistentVolume.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markRetained(volume: LocalVolume): Promise<boolean>;
+  /**
    * Marks it deleted; the agent waits until control's finalizer is gone.
    * @returns false if the object has changed since `volume` was read
    */

@@ -1,3 +1,4 @@
+import { sumBytes } from '../model/bytes.ts';
 import type { Pod } from '../model/pod.ts';
 import {
   describeRejection,
@@ -63,18 +64,18 @@ export function filterNodes(ports: FilterPorts): FilterNodes {
     }
     const asked = { pod, needs, groups, nodeNames };
     const deadline = ports.now() + patienceMs;
-    let answer = judge(asked, ports, true);
-    while (answer.feasible.length === 0 && groups.length > 0) {
+    let { answer, heldBack } = judge(asked, ports, true);
+    while (answer.feasible.length === 0 && heldBack) {
       const left = deadline - ports.now();
-      if (left <= 0 || !ports.holds.anyBut(pod.uid, ports.now())) {
-        answer = judge(asked, ports, false);
-        break;
+      if (left > 0) {
+        await ports.nextChange(left);
       }
-      await ports.nextChange(left);
-      answer = judge(asked, ports, true);
+      ({ answer, heldBack } = judge(asked, ports, left > 0));
     }
-    if (groups.length > 0) {
+    if (groups.length > 0 && answer.feasible.length > 0) {
       ports.holds.put(pod.uid, groups, answer.feasible, ports.now() + holdMs);
+    } else {
+      ports.holds.end(pod.uid);
     }
     return answer;
   };
@@ -88,7 +89,8 @@ export function judgeNodes(ports: FilterPorts): FilterNodes {
       return refuseAll(nodeNames, resolved.error.message);
     }
     const { needs } = resolved.value;
-    return judge({ pod, needs, groups: groupByPool(needs.volumes), nodeNames }, ports, false);
+    const asked = { pod, needs, groups: groupByPool(needs.volumes), nodeNames };
+    return judge(asked, ports, false).answer;
   };
 }
 
@@ -99,14 +101,23 @@ interface Asked {
   readonly nodeNames: readonly string[];
 }
 
-function judge(asked: Asked, ports: FilterPorts, mindHolds: boolean): FilterAnswer {
+interface Judgement {
+  readonly answer: FilterAnswer;
+  /** Some node fits, but for what other pods hold there. */
+  readonly heldBack: boolean;
+}
+
+function judge(asked: Asked, ports: FilterPorts, mindHolds: boolean): Judgement {
   const minds = mindHolds && ports.holds.anyBut(asked.pod.uid, ports.now());
   const feasible: string[] = [];
   const rejections = new Map<string, Rejection>();
   const rejected = new Map<string, string>();
+  let heldBack = false;
   for (const name of asked.nodeNames) {
     const { fit, rejection } = judgeNode(asked, ports, name);
-    const no = rejection ?? (minds ? heldByOthers(asked, ports, name, fit) : undefined);
+    const held = minds ? heldByOthers(asked, ports, name, fit) : undefined;
+    const no = rejection ?? held;
+    heldBack ||= held !== undefined;
     if (no) {
       rejections.set(name, no);
       rejected.set(name, describeRejection(no));
@@ -114,7 +125,7 @@ function judge(asked: Asked, ports: FilterPorts, mindHolds: boolean): FilterAnsw
       feasible.push(name);
     }
   }
-  return { feasible, rejected, rejections, needs: asked.needs };
+  return { answer: { feasible, rejected, rejections, needs: asked.needs }, heldBack };
 }
 
 function judgeNode({ needs, groups }: Asked, { nodes }: FilterPorts, name: string): Verdict {
@@ -132,7 +143,7 @@ function heldByOthers(
     const allocatedFor = nodes.node(name)?.pool(pool)?.allocatedFor;
     const held = allocatedFor ? holds.heldIn({ node: name, pool }, pod.uid, allocatedFor) : 0;
     if (held + needed > room.free) {
-      const asked = needs.reduce((sum, need) => sum + need.bytes, 0) as typeof needed;
+      const asked = sumBytes(needs.map((need) => need.bytes));
       return { kind: 'insufficient', pool, asked, needed, room };
     }
   }

@@ -1,4 +1,4 @@
-import { claimText, type Claim } from '../model/claim.ts';
+import { claimText, isOurs, type Claim } from '../model/claim.ts';
 import { volumeName } from '../model/names.ts';
 import type { Pod } from '../model/pod.ts';
 import type { ClaimStore, Lookup, PersistentVolumeStore, PodStore } from './cluster.ts';
@@ -31,7 +31,7 @@ export function provisionClaim(ports: ProvisionClaimPorts) {
   return async (key: string): Promise<number | undefined> => {
     const [namespace = '', name = ''] = key.split('/');
     const claim = await ports.claims.read(namespace, name);
-    if (!claim || !isWaiting(claim, ports)) {
+    if (!claim || !isWaiting(claim, ports) || !(await isOfOurClass(claim, ports))) {
       return undefined;
     }
     const pod = userOf(claim, ports.pods);
@@ -45,6 +45,15 @@ function isWaiting(
   { persistentVolumes }: ProvisionClaimPorts,
 ): boolean {
   return bound === '' && !deleting && !persistentVolumes.get(volumeName(ref.uid));
+}
+
+/** The choice of a node for anybody else's claim is not ours to take back. */
+async function isOfOurClass(
+  { className }: Claim,
+  { lookup }: ProvisionClaimPorts,
+): Promise<boolean> {
+  const volumeClass = await lookup.volumeClass(className);
+  return volumeClass !== undefined && isOurs(volumeClass);
 }
 
 function userOf({ ref }: Claim, pods: PodStore): Pod | undefined {

@@ -152,13 +152,15 @@ function specOf({ claim, parameters, need }: UnboundClaim, node: string): Volume
 }
 
 async function awaitReady(
-  { name, spec }: LocalVolume,
+  { name, uid, spec }: LocalVolume,
   { volumes, readyTimeoutMs }: ProvisionPorts,
 ): Promise<Result<void, ProvisionFailure>> {
+  // Memory may still hold a volume that had this name before: its fate says nothing of this one.
   const settled = (volume: LocalVolume | undefined): boolean =>
-    volume !== undefined && (volume.deleting || volume.status.phase !== 'Pending');
+    volume?.uid === uid && (volume.deleting || volume.status.phase !== 'Pending');
   await volumes.waitUntil(name, settled, readyTimeoutMs);
-  const volume = volumes.get(name);
+  const known = volumes.get(name);
+  const volume = known?.uid === uid ? known : undefined;
   if (volume?.status.phase === 'Ready' && !volume.deleting) {
     return ok(undefined);
   }

@@ -54,7 +54,7 @@ async function releaseExisting(
   if (!(await claimIsGone(volume, ports))) {
     return keepForClaim(volume, persistentVolume, ports);
   }
-  if (persistentVolume && !volume.deleting && !(await mayTakeBack(persistentVolume, ports))) {
+  if (!volume.deleting && !(await mayTakeBack(volume, ports))) {
     return undefined;
   }
   if (volume.deleting || (await markDeleted(volume, ports))) {
@@ -68,23 +68,34 @@ async function releaseExisting(
  * Whether the end of the claim is the end of the data. With `Retain` it is not: the LocalVolume
  * stays, even after its PersistentVolume, until somebody deletes it by hand. A PersistentVolume
  * that still says Bound waits for the PV controller, which will say Released.
+ *
+ * The policy is read live: somebody may have changed it to Retain a moment ago, to save the data.
  */
 async function mayTakeBack(
-  persistentVolume: PersistentVolume,
-  { persistentVolumes }: ReleasePorts,
+  volume: LocalVolume,
+  { persistentVolumes, volumes }: ReleasePorts,
 ): Promise<boolean> {
-  if (persistentVolume.reclaimPolicy === 'Retain') {
-    if (persistentVolume.deleting) {
-      await persistentVolumes.remove(persistentVolume);
-    }
-    return false;
+  const persistentVolume = await persistentVolumes.read(volume.name);
+  if (!persistentVolume) {
+    return volume.retained !== true;
   }
-  return persistentVolume.phase !== 'Bound' || persistentVolume.deleting;
+  const { reclaimPolicy, phase, deleting } = persistentVolume;
+  if (reclaimPolicy !== 'Retain') {
+    return phase !== 'Bound' || deleting;
+  }
+  if (deleting && (volume.retained === true || (await volumes.markRetained(volume)))) {
+    await persistentVolumes.remove(persistentVolume);
+  }
+  return false;
 }
 
+/** Memory may not know yet that the volume is retained: what is there now decides. */
 async function markDeleted(volume: LocalVolume, { volumes }: ReleasePorts): Promise<boolean> {
   const now = await volumes.read(volume.name);
-  return now?.uid === volume.uid && (now.deleting || (await volumes.markDeleted(now)));
+  if (now?.uid !== volume.uid) {
+    return false;
+  }
+  return now.deleting || (now.retained !== true && (await volumes.markDeleted(now)));
 }
 
 async function claimIsGone({ spec }: LocalVolume, { claims }: ReleasePorts): Promise<boolean> {

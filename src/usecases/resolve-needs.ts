@@ -1,6 +1,6 @@
 import { claimText, isOurs, type Claim, type VolumeClass } from '../model/claim.ts';
 import { schedulerName } from '../model/names.ts';
-import type { Pod, PodClaim } from '../model/pod.ts';
+import type { ClaimTemplate, Pod, PodClaim } from '../model/pod.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { ClassParameters } from '../model/storage-class.ts';
 import type { Pin, PodNeeds, PodRefusal, VolumeNeed } from '../scheduling/needs.ts';
@@ -79,7 +79,7 @@ async function resolveClaim(
   const claim = await lookup.claim(pod.namespace, name);
   if (!claim) {
     return template
-      ? resolveAwaited(text, template, lookup)
+      ? resolveAwaited(pod, { name, template }, lookup)
       : err({ kind: 'claim-missing', message: `claim ${text} does not exist` });
   }
   if (template && claim.ownerPodUid !== pod.uid) {
@@ -97,13 +97,14 @@ async function resolveClaim(
 }
 
 async function resolveAwaited(
-  text: string,
-  template: NonNullable<PodClaim['template']>,
+  pod: Pod,
+  { name, template }: Required<PodClaim> & { readonly template: ClaimTemplate },
   lookup: Lookup,
 ): Promise<Result<Found, PodRefusal>> {
+  const text = claimText({ namespace: pod.namespace, name });
   const volumeClass = await lookup.volumeClass(template.className);
   if (!volumeClass || !isOurs(volumeClass)) {
-    return ok({ kind: 'foreign' });
+    return resolveForeign(pod, text, volumeClass);
   }
   const need = needOf(text, '', volumeClass, template.requested);
   return need.ok ? ok({ kind: 'need', need: need.value.need }) : need;
@@ -162,8 +163,10 @@ function resolveForeign(
   if (pod.schedulerName !== schedulerName) {
     return ok({ kind: 'foreign' });
   }
-  const name = volumeClass?.name ?? 'that does not exist';
-  const message = `claim ${text} of class ${name} is not bound, and ${schedulerName} cannot provision it`;
+  const why = volumeClass
+    ? `is of class ${volumeClass.name}, which ${schedulerName} cannot provision`
+    : 'has no class that exists, so nobody will provision it';
+  const message = `claim ${text} is not bound and ${why}`;
   return err({ kind: 'foreign-claim', message });
 }
 
@@ -185,10 +188,6 @@ function usableClaim(
       `claim ${text} asks for accessMode ${mode}: a local volume allows ${singleNodeModes.join(' or ')}`,
     );
   }
-  if (!volumeClass.waitsForPod) {
-    const message = `class ${volumeClass.name} has volumeBindingMode Immediate: WaitForFirstConsumer is required`;
-    return err({ kind: 'class-unusable', message });
-  }
   return needOf(text, claim.ref.uid, volumeClass, claim.requested);
 }
 
@@ -198,7 +197,11 @@ function needOf(
   volumeClass: VolumeClass,
   requested: Claim['requested'],
 ): Result<{ need: VolumeNeed; parameters: ClassParameters }, PodRefusal> {
-  const { parameters, name } = volumeClass;
+  const { parameters, name, waitsForPod } = volumeClass;
+  if (!waitsForPod) {
+    const message = `class ${name} has volumeBindingMode Immediate: WaitForFirstConsumer is required`;
+    return err({ kind: 'class-unusable', message });
+  }
   if (!parameters.ok) {
     return err({ kind: 'class-unusable', message: `class ${name}: ${parameters.error}` });
   }

@@ -1,0 +1,150 @@
+import { expect } from 'chai';
+import { bytes } from '../../../src/model/bytes.ts';
+import {
+  describeRejection,
+  fitNode,
+  groupByPool,
+  type NodeFacts,
+  type Rejection,
+} from '../../../src/scheduling/filter.ts';
+import type { Pin, VolumeNeed } from '../../../src/scheduling/needs.ts';
+import { need, nodeFacts, poolFacts, room } from '../../support/facts.ts';
+
+function judge(node: NodeFacts, volumes: VolumeNeed[], pins: Pin[] = []) {
+  return fitNode(pins, groupByPool(volumes), node);
+}
+
+function refusal(node: NodeFacts, volumes: VolumeNeed[], pins: Pin[] = []): Rejection['kind'] | '' {
+  return judge(node, volumes, pins).rejection?.kind ?? '';
+}
+
+const onN1: Pin = { kind: 'node', claim: 'shop/old', node: 'n1' };
+const byLabel: Pin = {
+  kind: 'affinity',
+  claim: 'shop/older',
+  terms: [
+    { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['n1'] }] },
+  ],
+};
+
+describe('fitNode', () => {
+  it('fits to the last byte, and says what the pool gives and has', () => {
+    const { fit } = judge(nodeFacts('n1', { fast: poolFacts(100) }), [need(100)]);
+
+    expect(fit).to.deep.equal([{ pool: 'fast', needs: [need(100)], needed: 100, room: room(100) }]);
+  });
+
+  it('adds the volumes of one pool before it compares', () => {
+    const node = nodeFacts('n1', { fast: poolFacts(10) });
+
+    expect(refusal(node, [need(6), need(6)])).to.equal('insufficient');
+    expect(refusal(node, [need(6), need(4)])).to.equal('');
+  });
+
+  it('compares every pool for itself', () => {
+    const node = nodeFacts('n1', { fast: poolFacts(10), slow: poolFacts(5) });
+
+    expect(refusal(node, [need(6), need(4, { pool: 'slow' })])).to.equal('');
+    expect(judge(node, [need(6), need(6, { pool: 'slow' })]).rejection).to.include({
+      kind: 'insufficient',
+      pool: 'slow',
+      needed: 6,
+    });
+  });
+
+  it('counts what the backend adds to each volume', () => {
+    const allocatedFor = (size: number) => bytes(size + 2);
+    const node = nodeFacts('n1', { fast: poolFacts(13, { allocatedFor }) });
+
+    expect(refusal(node, [need(5), need(4)])).to.equal('');
+    expect(judge(node, [need(5), need(5)]).rejection).to.deep.include({ asked: 10, needed: 14 });
+  });
+
+  it('refuses where no single piece is large enough', () => {
+    const node = nodeFacts('n1', { fast: poolFacts(100, { room: room(100, { largest: 40 }) }) });
+
+    expect(refusal(node, [need(40), need(40)])).to.equal('');
+    expect(refusal(node, [need(41)])).to.equal('fragmented');
+  });
+
+  it('refuses what is not known, or known to be ill', () => {
+    const silent = nodeFacts('n1', { fast: poolFacts(100) }, { alive: false });
+    const unreadable = poolFacts(0, { room: undefined, healthy: false, problem: 'has no report' });
+
+    expect(refusal(silent, [need(1)])).to.equal('agent-silent');
+    expect(refusal(nodeFacts('n1', {}), [need(1)])).to.equal('no-pool');
+    expect(refusal(nodeFacts('n1', { fast: unreadable }), [need(1)])).to.equal('report-unreadable');
+    expect(
+      refusal(nodeFacts('n1', { fast: poolFacts(100, { healthy: false }) }), [need(1)]),
+    ).to.equal('pool-unhealthy');
+  });
+
+  it('goes where the volumes lie that the pod has, by node and by label', () => {
+    const here = nodeFacts('n1', { fast: poolFacts(100) });
+    const there = nodeFacts('n2', { fast: poolFacts(100) });
+
+    for (const pin of [onN1, byLabel]) {
+      expect(refusal(here, [need(1)], [pin])).to.equal('');
+      expect(judge(there, [need(1)], [pin]).rejection).to.deep.equal({
+        kind: 'pinned',
+        claim: pin.claim,
+      });
+    }
+  });
+
+  it('asks no agent for volumes that exist', () => {
+    const silent = nodeFacts('n1', {}, { alive: false });
+
+    expect(judge(silent, [], [onN1, byLabel]).fit).to.deep.equal([]);
+  });
+
+  it('survives a sum beyond all numbers', () => {
+    const node = nodeFacts('n1', { fast: poolFacts(100) });
+    const absurd = Array.from({ length: 5 }, () => need(2 ** 52));
+
+    expect(refusal(node, absurd)).to.equal('insufficient');
+  });
+});
+
+describe('describeRejection', () => {
+  it('says the same for nodes that differ only in what they have', () => {
+    const texts = [3, 5, 9].map((free) => {
+      const node = nodeFacts(`n${free}`, { fast: poolFacts(free) });
+      const { rejection } = judge(node, [need(2 ** 30)]);
+      return rejection && describeRejection(rejection);
+    });
+
+    expect(new Set(texts)).to.deep.equal(new Set(['berth: less than 1Gi free in pool fast']));
+  });
+
+  it('says the same whatever the overhead of each node is', () => {
+    const texts = [1, 2].map((overhead) => {
+      const pool = poolFacts(3, { allocatedFor: (size) => bytes(size + overhead) });
+      const { rejection } = judge(nodeFacts('n1', { fast: pool }), [need(4)]);
+      return rejection && describeRejection(rejection);
+    });
+
+    expect(texts[0]).to.equal(texts[1]);
+  });
+
+  it('has a short text for every kind, and names what it speaks of', () => {
+    const lack = { pool: 'fast', asked: bytes(9), needed: bytes(10), room: room(3) };
+    const texts = (
+      [
+        { kind: 'unknown-node' },
+        { kind: 'agent-silent' },
+        { kind: 'pinned', claim: 'shop/data' },
+        { kind: 'no-pool', pool: 'fast' },
+        { kind: 'pool-unhealthy', pool: 'fast' },
+        { kind: 'report-unreadable', pool: 'fast' },
+        { kind: 'insufficient', ...lack },
+        { kind: 'fragmented', ...lack },
+      ] as const
+    ).map(describeRejection);
+
+    expect(new Set(texts).size).to.equal(8);
+    texts.forEach((text) => expect(text).to.match(/^berth: .{10,90}$/));
+    texts.slice(3).forEach((text) => expect(text).to.contain('pool fast'));
+    expect(texts[2]).to.contain('shop/data');
+  });
+});

@@ -1,0 +1,256 @@
+import { expect } from 'chai';
+import { releaseVolume } from '../../../src/usecases/release-volume.ts';
+import { aClaim, aPersistentVolume, aVolume } from '../../support/facts.ts';
+import { FakeCluster, silentLog } from '../../support/fake-cluster.ts';
+
+const claim = aClaim('data', 10);
+const name = 'pvc-uid-data';
+const ready = { status: { phase: 'Ready' as const }, published: true };
+const dayMs = 86_400_000;
+
+describe('releaseVolume', () => {
+  let cluster: FakeCluster;
+  let now: number;
+  beforeEach(() => {
+    cluster = new FakeCluster();
+    now = 1_000;
+  });
+
+  function release(): Promise<number | undefined> {
+    const { volumes, persistentVolumes, claims, eventSink: events } = cluster;
+    const ports = { volumes, persistentVolumes, claims, events, log: silentLog };
+    return releaseVolume({ ...ports, now: () => now, abandonedAfterMs: 60_000 })(name);
+  }
+
+  const putPv = (change: Parameters<typeof aPersistentVolume>[2] = {}) =>
+    cluster.persistentVolumeObjects.set(name, aPersistentVolume(claim, 'n1', change));
+
+  it('does nothing where nothing is left', async () => {
+    await release();
+
+    expect(cluster.writes).to.deep.equal([]);
+  });
+
+  it('gives a volume to its agent once the claim is gone', async () => {
+    cluster.put(aVolume(claim, 'n1', ready));
+    putPv({ phase: 'Released' });
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+  });
+
+  it('takes a namesake with another uid for a claim that is gone', async () => {
+    cluster.put(aVolume(claim, 'n1', ready));
+    cluster.put({ ...claim, ref: { ...claim.ref, uid: 'another' } });
+    putPv({ phase: 'Released' });
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+  });
+
+  it('touches nothing while the claim lives', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', ready));
+    putPv();
+    now = dayMs;
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([]);
+  });
+
+  it('keeps a published volume of a living claim that has no PersistentVolume yet', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', ready));
+    now = dayMs;
+
+    expect(await release()).to.equal(undefined);
+    expect(cluster.writes).to.deep.equal([]);
+  });
+
+  it('destroys nothing when it cannot be seen whether the claim lives', async () => {
+    cluster.put(aVolume(claim, 'n1', ready));
+    cluster.breakAt('readClaim');
+
+    const error = await release().catch((thrown: unknown) => thrown);
+
+    expect(error).to.be.an('error');
+    expect(cluster.writes).to.deep.equal([]);
+  });
+
+  it('waits for the word Released', async () => {
+    cluster.put(aVolume(claim, 'n1', ready));
+    putPv({ phase: 'Bound' });
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([]);
+  });
+
+  it('takes back what was published and has no PersistentVolume, once the claim is gone', async () => {
+    cluster.put(aVolume(claim, 'n1', ready));
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+  });
+
+  describe('with Retain', () => {
+    it('keeps the volume beside its PersistentVolume', async () => {
+      cluster.put(aVolume(claim, 'n1', ready));
+      putPv({ phase: 'Released', reclaimPolicy: 'Retain' });
+
+      await release();
+
+      expect(cluster.writes).to.deep.equal([]);
+    });
+
+    it('keeps the volume after its PersistentVolume was removed', async () => {
+      cluster.put(aVolume(claim, 'n1', ready));
+      putPv({ phase: 'Released', reclaimPolicy: 'Retain', deleting: true });
+
+      await release();
+      await release();
+
+      expect(cluster.writes).to.deep.equal([`retain ${name}`, `removePv ${name}`]);
+    });
+
+    it('keeps it also where memory does not know yet that it is retained', async () => {
+      cluster.put(aVolume(claim, 'n1', { ...ready, retained: true }));
+      cluster.stale.set(name, aVolume(claim, 'n1', ready));
+
+      await release();
+
+      expect(cluster.writes).to.deep.equal([]);
+    });
+
+    it('keeps its PersistentVolume until the volume is marked', async () => {
+      cluster.put(aVolume(claim, 'n1', ready));
+      cluster.stale.set(name, aVolume(claim, 'n1', { ...ready, resourceVersion: 'old' }));
+      putPv({ phase: 'Released', reclaimPolicy: 'Retain', deleting: true });
+
+      await release();
+
+      expect(cluster.writes).to.deep.equal([`retain ${name}`]);
+      expect(cluster.persistentVolumeObjects.size).to.equal(1);
+    });
+
+    it('honours a policy that was changed after the watch saw it last', async () => {
+      cluster.put(aVolume(claim, 'n1', ready));
+      putPv({ phase: 'Released' });
+      Object.assign(cluster.persistentVolumes, {
+        read: async () => aPersistentVolume(claim, 'n1', { reclaimPolicy: 'Retain' }),
+      });
+
+      await release();
+
+      expect(cluster.writes).to.deep.equal([]);
+    });
+
+    it('ends when somebody deletes the volume by hand', async () => {
+      cluster.put(aVolume(claim, 'n1', { ...ready, retained: true, deleting: true }));
+
+      await release();
+
+      expect(cluster.writes).to.deep.equal([`release ${name}`]);
+    });
+  });
+
+  it('protects the data of a living claim from a deletion by hand, and says so', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', { ...ready, deleting: true }));
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([]);
+    expect(cluster.events[0]).to.match(/^LocalVolume pvc-uid-data BerthVolumeInUse: .*shop\/data/);
+  });
+
+  it('lets a volume go by hand that nobody was ever given', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', { deleting: true }));
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([`release ${name}`]);
+  });
+
+  it('leaves a volume to its agent that was released before', async () => {
+    cluster.put(aVolume(claim, 'n1', { ...ready, deleting: true, heldByControl: false }));
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([]);
+  });
+
+  it('ends a deletion that stopped half way', async () => {
+    cluster.put(aVolume(claim, 'n1', { ...ready, deleting: true }));
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([`release ${name}`]);
+  });
+
+  it('gives a volume back that a broken bind has left, after its time', async () => {
+    cluster.put(claim, aVolume(claim, 'n1'));
+
+    const againMs = await release();
+    expect(againMs).to.equal(60_000);
+    expect(cluster.writes).to.deep.equal([]);
+
+    now = 61_000;
+    await release();
+    expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+  });
+
+  it('does not give it back when a bind has published it in between', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', { published: true, resourceVersion: '2' }));
+    cluster.stale.set(name, aVolume(claim, 'n1'));
+    now = dayMs;
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([`delete ${name}`]);
+    expect(cluster.localVolumes.get(name)?.deleting).to.equal(false);
+  });
+
+  it('leaves a namesake alone that came after the volume it knew', async () => {
+    cluster.put(aVolume(claim, 'n1', { ...ready, uid: 'newer' }));
+    cluster.stale.set(name, aVolume(claim, 'n1', ready));
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([]);
+  });
+
+  describe('of a PersistentVolume whose volume is gone', () => {
+    it('removes the shell', async () => {
+      putPv({ phase: 'Released' });
+
+      await release();
+
+      expect(cluster.writes).to.deep.equal([`removePv ${name}`]);
+    });
+
+    for (const [what, change] of [
+      ['a bound one', { phase: 'Bound' }],
+      ['one to retain', { phase: 'Released', reclaimPolicy: 'Retain' }],
+      ['a foreign one', { phase: 'Released', ours: false }],
+      ['one that it does not hold', { phase: 'Released', heldByControl: false }],
+    ] as const) {
+      it(`leaves ${what} alone`, async () => {
+        putPv(change);
+
+        await release();
+
+        expect(cluster.writes).to.deep.equal([]);
+      });
+    }
+
+    it('removes one to retain when somebody deletes it', async () => {
+      putPv({ phase: 'Released', reclaimPolicy: 'Retain', deleting: true });
+
+      await release();
+
+      expect(cluster.writes).to.deep.equal([`removePv ${name}`]);
+    });
+  });
+});
