@@ -9,6 +9,7 @@ TSX := node --import tsx
 MOCHA := npx mocha
 CLUSTER := $(TSX) test/cluster/main.ts
 INSTALLED := node_modules/.package-lock.json
+ROLES := dist/src/main.js
 
 .PHONY: help build lint test test-unit test-integration test-harness e2e bench demo \
   prerequisites prerequisites-nodes cluster-up cluster-down cluster-status clean
@@ -44,8 +45,13 @@ e2e: node_modules prerequisites-nodes ## with real kubelets and disks
 bench: node_modules prerequisites ## measure; prints a table, writes test/bench/results.json
 	$(TSX) test/bench/main.ts
 
-demo: node_modules prerequisites-nodes ## the whole of Berth on a local cluster
-	$(TSX) test/demo/main.ts
+demo: node_modules prerequisites-nodes $(ROLES) ## all of Berth on a local cluster; DEMO_ONCE=1 ends by itself
+	@$(TSX) test/demo/main.ts
+
+# What the roles of the demo are started from; made again only when the sources have changed.
+$(ROLES): package.json tsconfig.json tsconfig.build.json $(shell find src -name '*.ts') | node_modules
+	@echo 'compiling to dist/'
+	@npm run --silent build || { rm -rf dist; exit 1; }
 
 prerequisites: ## install what a local control plane needs
 	@test/cluster/prerequisites.sh
