@@ -108,8 +108,14 @@ async function makeWay(): Promise<void> {
   await tearDown(dir);
 }
 
-/** Until somebody presses Ctrl-C: then the harness stops the cluster and ends this process. */
-function forEver(): Promise<never> {
+/**
+ * Waits until somebody presses Ctrl-C: then the harness stops the cluster and ends this process, as
+ * interrupted. Here that is the regular end.
+ */
+function untilInterrupted(): Promise<never> {
+  process.on('exit', () => {
+    process.exitCode = 0;
+  });
   return new Promise(() => setInterval(() => undefined, 3_600_000));
 }
 
@@ -125,13 +131,15 @@ try {
   });
   if (!isOnce) {
     say('all of it is up; Ctrl-C takes everything down');
-    await forEver();
+    await untilInterrupted();
   }
   say('taking everything down');
   await cluster?.stop();
   process.exit(0);
 } catch (error) {
-  console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  const isInterrupted = cluster?.scope.closing.aborted === true;
+  const text = error instanceof Error ? error.message : String(error);
+  console.error(isInterrupted ? 'interrupted while starting' : `\nThe demo failed: ${text}`);
   await cluster?.stop();
   process.exit(1);
 }
