@@ -12,7 +12,7 @@ INSTALLED := node_modules/.package-lock.json
 ROLES := dist/src/main.js
 
 .PHONY: help build lint test test-unit test-integration test-harness e2e bench demo \
-  prerequisites prerequisites-nodes cluster-up cluster-down cluster-status clean
+  prerequisites prerequisites-nodes cluster-up cluster-down cluster-status coverage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-20s %s\n", $$1, $$2 }'
@@ -28,21 +28,22 @@ build: node_modules ## compile to dist/
 lint: node_modules ## types, lint, import rules, dead code, format
 	npm run typecheck && npm run lint
 
-test: test-unit test-harness test-integration e2e ## everything
+test: build prerequisites-nodes ## everything; ends with "N passed, N failed"
+	$(TSX) test/run-all.ts
 
-test-unit: node_modules ## decisions without the world
-	$(MOCHA) 'test/unit/**/*.test.ts'
+test-unit: node_modules ## decisions without the world, and backends on real disks
+	$(MOCHA) 'test/{unit,backends}/**/*.test.ts'
 
-test-integration: node_modules prerequisites ## against a real control plane
+test-integration: build prerequisites ## against a real control plane
 	$(MOCHA) 'test/integration/**/*.test.ts'
 
 test-harness: node_modules prerequisites-nodes ## the local cluster itself
 	$(MOCHA) 'test/harness/**/*.test.ts'
 
-e2e: node_modules prerequisites-nodes ## with real kubelets and disks
+e2e: build prerequisites-nodes ## with real kubelets and disks
 	$(MOCHA) 'test/e2e/**/*.test.ts'
 
-bench: node_modules prerequisites ## measure; prints a table, writes test/bench/results.json
+bench: build prerequisites ## measure; prints a table, writes test/bench/results.json
 	$(TSX) test/bench/main.ts
 
 demo: node_modules prerequisites-nodes $(ROLES) ## all of Berth on a local cluster; DEMO_ONCE=1 ends by itself
@@ -67,6 +68,9 @@ cluster-down: node_modules ## remove it again: NAME=berth
 
 cluster-status: node_modules ## show the local clusters
 	@$(CLUSTER) status
+
+coverage: node_modules ## how much of the compiled output the unit tests run
+	npm run coverage
 
 clean: ## remove what was built, and all local clusters
 	@if [ -e node_modules ]; then $(CLUSTER) down --all; fi

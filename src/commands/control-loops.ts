@@ -133,6 +133,7 @@ function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
     enqueue('release', (after ?? before)?.metadata.name ?? '');
     if (!after && before) {
       enqueue('wake', before.spec.node);
+      enqueue('pool-status', before.spec.pool);
     }
   });
   state.persistentVolumes.onChange((before, after) => {

@@ -71,7 +71,9 @@ function allocationRules(state: ClusterState): AllocationRule {
   const rules = new Map<string, ReturnType<AllocationRule>>();
   state.pools.onChange((before, after) => {
     const name = (after ?? before)?.metadata.name ?? '';
-    const plan = after && parsePoolSpec(after.spec);
+    // Nothing new is put into a pool that is going.
+    const isGoing = after?.metadata.deletionTimestamp !== undefined;
+    const plan = after && !isGoing ? parsePoolSpec(after.spec) : undefined;
     if (plan?.ok) {
       rules.set(name, plan.value.allocatedFor);
     } else {

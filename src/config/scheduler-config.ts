@@ -7,7 +7,7 @@ export const newestMinor = 36;
 /** The last version whose kube-scheduler reads a Policy file. */
 export const lastPolicyMinor = 22;
 /** The last version whose kube-scheduler opens a port without TLS, on all addresses. */
-export const lastPlainMinor = 22;
+const lastPlainMinor = 22;
 
 /** Where the Lease of our own kube-schedulers lives. */
 const leaseNamespace = 'berth-system';

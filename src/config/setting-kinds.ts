@@ -8,7 +8,7 @@ export function text(spec: Text & { readonly shown: string }): Setting<string> {
 }
 
 /** A whole number within bounds, both ends allowed. */
-export function wholeNumber(
+function wholeNumber(
   spec: Text & { readonly shown?: string; readonly least: number; readonly most: number },
 ): Setting<number> {
   const { least, most } = spec;

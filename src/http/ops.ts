@@ -8,7 +8,7 @@ export type Readiness = () => readonly string[];
  * Adds what every role offers to those who run it: `/healthz` (the process lives), `/readyz`
  * (503 with the list of what is missing, until all is there) and `/metrics` (Prometheus text).
  */
-export function addOps(app: Express, notReady: Readiness, metrics: Registry): void {
+function addOps(app: Express, notReady: Readiness, metrics: Registry): void {
   collectDefaultMetrics({ register: metrics });
   app.get('/healthz', (_req, res) => void res.type('text').send('ok\n'));
   app.get('/readyz', (_req, res) => {

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Now } from '../usecases/ports.ts';
 import { rollUpPool, type PoolOnNode, type PoolSummary } from '../usecases/roll-up-pool.ts';
+import { controlFinalizer } from '../model/names.ts';
 import type { KubeApi } from './api.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { Condition, StoragePoolObject } from './custom-objects.ts';
+import { dropFinalizer } from './local-volumes.ts';
 import { resourcePath } from './paths.ts';
 
 export interface PoolStatusPorts {
@@ -16,12 +18,16 @@ export interface PoolStatusPorts {
 /** Several volumes of a burst become one write. */
 const settleMs = 1_000;
 
-/** Keeps the status of a StoragePool at the sum of what its nodes say; writes only on a change. */
-export function writePoolStatus({ api, state, now, sleep }: PoolStatusPorts) {
+/**
+ * Keeps the status of a StoragePool at the sum of what its nodes say, and the pool itself for as
+ * long as it has volumes: without it no agent would know where they are. Writes only on a change.
+ */
+export function writePoolStatus(ports: PoolStatusPorts) {
+  const { api, state, now, sleep } = ports;
   return async (name: string, signal: AbortSignal): Promise<undefined> => {
     await sleep(settleMs, signal);
     const pool = state.pools.get(name);
-    if (!pool || signal.aborted) {
+    if (!pool || signal.aborted || (await protect(pool, ports))) {
       return;
     }
     const summary = rollUpPool(poolOnNodes(name, state));
@@ -32,6 +38,28 @@ export function writePoolStatus({ api, state, now, sleep }: PoolStatusPorts) {
       });
     }
   };
+}
+
+/** @returns whether the pool has gone, or is going with this call */
+async function protect(
+  { metadata }: StoragePoolObject,
+  { api, state }: PoolStatusPorts,
+): Promise<boolean> {
+  const { name, uid = '', resourceVersion, finalizers = [] } = metadata;
+  const path = resourcePath('storagepools', { name });
+  const isHeld = finalizers.includes(controlFinalizer);
+  if (metadata.deletionTimestamp === undefined) {
+    if (!isHeld) {
+      const held = [...finalizers, controlFinalizer];
+      await api.patch(path, 'merge', { metadata: { uid, resourceVersion, finalizers: held } });
+    }
+    return false;
+  }
+  const isUsed = [...state.localVolumes.list()].some(({ spec }) => spec.pool === name);
+  if (isHeld && !isUsed) {
+    await dropFinalizer(api, path, uid, controlFinalizer);
+  }
+  return !isUsed;
 }
 
 function poolOnNodes(name: string, state: ClusterState): readonly PoolOnNode[] {
@@ -51,11 +79,12 @@ function toStatus(
   const before = pool.status?.conditions?.find((one) => one.type === 'Ready');
   const lastTransitionTime =
     before?.status === status ? before.lastTransitionTime : new Date(now).toISOString();
+  const isGoing = pool.metadata.deletionTimestamp !== undefined;
   const condition: Condition = {
     type: 'Ready',
     status,
     reason,
-    message,
+    message: isGoing ? `${message}; is deleted when its last volume is gone` : message,
     lastTransitionTime,
     observedGeneration: pool.metadata.generation ?? 0,
   };

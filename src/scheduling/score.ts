@@ -2,7 +2,7 @@ import type { Fit, PoolFit } from './filter.ts';
 import { policies } from './policies/index.ts';
 
 /** The scale of the extender protocol (MaxExtenderPriority of extender/v1). */
-export const maxScore = 10;
+const maxScore = 10;
 
 /**
  * Scores candidates 0..10, in their order.

@@ -159,6 +159,6 @@ function isShell({ phase, deleting, reclaimPolicy }: PersistentVolume): boolean 
   return deleting || (phase === 'Released' && reclaimPolicy !== 'Retain');
 }
 
-export function volumeRef({ name, uid }: LocalVolume): ObjectRef {
+function volumeRef({ name, uid }: LocalVolume): ObjectRef {
   return { apiVersion, kind: 'LocalVolume', name, uid };
 }

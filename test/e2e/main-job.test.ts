@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-import { config, expect } from 'chai';
+import { expect } from 'chai';
 
 import type { Cluster } from '../cluster/cluster.ts';
 import { detach, loopsBelow } from '../cluster/leftover-disks.ts';
@@ -19,8 +19,6 @@ import { claim, MiB, pod, statefulSet, storageClass, storagePool } from '../supp
  * The whole of Berth on three nodes with real kubelets: control plane, scheduler, webhook,
  * agents, loop devices, filesystems and containers are the real ones.
  */
-config.truncateThreshold = 0;
-
 describe('Berth on real nodes', function () {
   this.timeout(120_000);
   const names = ['n1', 'n2', 'n3'];

@@ -66,7 +66,7 @@ const needed: Readonly<Record<string, readonly string[]>> = {
     'get,list,watch,create,patch,delete persistentvolumes',
     'get,list,watch,patch persistentvolumeclaims',
     'get,list,watch storageclasses',
-    'get,list,watch storagepools',
+    'get,list,watch,patch storagepools',
     'get,list,watch storagenodes',
     'get,list,watch,create,patch,delete localvolumes',
     'patch storagepools/status',

@@ -2,7 +2,7 @@
 
 export const MiB = 1024 * 1024;
 /** The image that the local cluster's nodes have: busybox, without a registry. */
-export const image = 'berth.test/busybox:1';
+const image = 'berth.test/busybox:1';
 
 export function storagePool(name: string, size: string, nodeSelector = {}): object {
   return {

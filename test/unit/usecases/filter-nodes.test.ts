@@ -1,0 +1,199 @@
+import { expect } from 'chai';
+import { bytes } from '../../../src/model/bytes.ts';
+import { Holds } from '../../../src/scheduling/holds.ts';
+import { filterNodes, judgeNodes } from '../../../src/usecases/filter-nodes.ts';
+import { aClaim, aClass, aPod, aVolume } from '../../support/facts.ts';
+import { FakeCluster } from '../../support/fake-cluster.ts';
+
+const first = aPod('first', ['one']);
+const second = aPod('second', ['two']);
+
+describe('filterNodes', () => {
+  let cluster: FakeCluster;
+  let holds: Holds;
+  let now: number;
+  let pauses: number[];
+  /** What happens while a filter waits. */
+  let meanwhile: () => void;
+  let changesAfterMs: number;
+  beforeEach(() => {
+    cluster = new FakeCluster('n1', 100);
+    cluster.addNode('n2', 50);
+    cluster.classes.set('fast', aClass('fast'));
+    cluster.put(aClaim('one', 40), aClaim('two', 40));
+    holds = new Holds();
+    now = 0;
+    pauses = [];
+    meanwhile = () => {};
+    changesAfterMs = Infinity;
+  });
+
+  function ports() {
+    const nextChange = async (ms: number): Promise<void> => {
+      pauses.push(ms);
+      now += Math.min(ms, changesAfterMs);
+      meanwhile();
+    };
+    const { lookup, nodes } = cluster;
+    return { lookup, nodes, holds, now: () => now, nextChange };
+  }
+  const filter = (pod = first, nodes: readonly string[] = ['n1', 'n2']) =>
+    filterNodes(ports())(pod, nodes);
+
+  it('gives the nodes with room, and every other with its reason', async () => {
+    cluster.put(aClaim('one', 60));
+
+    const { feasible, rejected } = await filter(first, ['n1', 'n2', 'n3']);
+
+    expect(feasible).to.deep.equal(['n1']);
+    expect([...rejected]).to.deep.equal([
+      ['n2', 'berth: less than 60 free in pool fast'],
+      ['n3', 'berth: node is not known yet'],
+    ]);
+  });
+
+  it('passes all nodes of a pod that has nothing to do with us', async () => {
+    const { feasible, rejected } = await filter(aPod('other', []), ['n1', 'n9']);
+
+    expect(feasible).to.deep.equal(['n1', 'n9']);
+    expect(rejected.size).to.equal(0);
+  });
+
+  it('tells every node why the pod itself cannot be placed', async () => {
+    const { feasible, rejected, refusal } = await filter(aPod('bad', ['gone']));
+
+    expect(feasible).to.deep.equal([]);
+    expect(refusal).to.equal('claim shop/gone does not exist');
+    expect([...rejected]).to.deep.equal(
+      ['n1', 'n2'].map((node) => [node, 'berth: claim shop/gone does not exist']),
+    );
+  });
+
+  it('admits the node alone where a volume of the pod lies', async () => {
+    const claim = aClaim('one', 40);
+    cluster.put(aVolume(claim, 'n2'));
+
+    const { feasible, rejected } = await filter();
+
+    expect(feasible).to.deep.equal(['n2']);
+    expect(rejected.get('n1')).to.equal('berth: volume of claim shop/one is on another node');
+  });
+
+  it('gives first the nodes that fit beside a pod whose bind is awaited', async () => {
+    await filter(first);
+
+    const { feasible } = await filter(second);
+
+    expect(feasible).to.deep.equal(['n1']);
+    expect(pauses).to.deep.equal([]);
+  });
+
+  it('waits for the bind of the pod before where only that stands in the way, then sees the truth', async () => {
+    await filter(first, ['n2']);
+    meanwhile = () => {
+      now = 10;
+      const wanted = { claimUid: 'uid-one', node: 'n2', pool: 'fast', allocated: bytes(40) };
+      cluster.ledger.reserve([wanted]);
+      holds.end(first.uid);
+    };
+
+    const { feasible, rejected } = await filter(second, ['n2']);
+
+    expect(pauses).to.deep.equal([60]);
+    expect(feasible).to.deep.equal([]);
+    expect(rejected.get('n2')).to.equal('berth: less than 40 free in pool fast');
+  });
+
+  it('takes the node when the pod before went elsewhere', async () => {
+    await filter(first, ['n2']);
+    meanwhile = () => holds.end(first.uid);
+
+    const { feasible } = await filter(second, ['n2']);
+
+    expect(feasible).to.deep.equal(['n2']);
+  });
+
+  it('minds no holds any more after its patience: the bind has the last word', async () => {
+    await filter(first, ['n2']);
+
+    const { feasible } = await filter(second, ['n2']);
+
+    expect(feasible).to.deep.equal(['n2']);
+    expect(now).to.equal(60);
+  });
+
+  it('waits on through changes that do not help, but never beyond its patience', async () => {
+    await filter(first, ['n2']);
+    changesAfterMs = 25;
+
+    await filter(second, ['n2']);
+
+    expect(pauses).to.deep.equal([60, 35, 10]);
+  });
+
+  it('answers at once where nothing fits, held or not', async () => {
+    cluster.put(aClaim('two', 500));
+    await filter(first);
+
+    const { feasible } = await filter(second);
+
+    expect(feasible).to.deep.equal([]);
+    expect(pauses).to.deep.equal([]);
+  });
+
+  it('holds nothing for a pod that fits nowhere', async () => {
+    cluster.put(aClaim('one', 500));
+
+    await filter(first);
+
+    expect(holds.anyBut('another', now)).to.equal(false);
+  });
+
+  it('ends the hold of a pod that fits nowhere any more', async () => {
+    await filter(first);
+    cluster.put(aClaim('one', 500));
+
+    await filter(first);
+
+    expect(holds.anyBut('another', now)).to.equal(false);
+  });
+
+  it('does not stand in its own way when it is filtered again', async () => {
+    await filter(first, ['n2']);
+
+    const { feasible } = await filter(first, ['n2']);
+
+    expect(feasible).to.deep.equal(['n2']);
+    expect(pauses).to.deep.equal([]);
+  });
+
+  it('lets a hold lapse whose bind never came', async () => {
+    await filter(first, ['n2']);
+    now = 400;
+
+    const { feasible } = await filter(second, ['n2']);
+
+    expect(feasible).to.deep.equal(['n2']);
+    expect(pauses).to.deep.equal([]);
+  });
+
+  it('refuses every node to a claim of absurd size', async () => {
+    cluster.put(aClaim('one', 2 ** 52), aClaim('two', 2 ** 52));
+    const greedy = aPod('greedy', ['one', 'two']);
+
+    const { rejected } = await filter(greedy);
+
+    expect([...rejected.keys()]).to.deep.equal(['n1', 'n2']);
+  });
+
+  it('judges for people without waiting and without holding', async () => {
+    await filter(first, ['n2']);
+
+    const { feasible } = await judgeNodes(ports())(second, ['n2']);
+    holds.end(first.uid);
+
+    expect(feasible).to.deep.equal(['n2']);
+    expect(pauses).to.deep.equal([]);
+    expect(holds.anyBut('another', now)).to.equal(false);
+  });
+});
