@@ -3,7 +3,7 @@ import { join } from 'node:path';
 
 import { dump, loadAll } from 'js-yaml';
 
-import { image } from '../support/objects.ts';
+import { BUSYBOX_IMAGE } from '../cluster/image.ts';
 
 const folder = join(import.meta.dirname, '../../manifests/examples');
 
@@ -69,7 +69,7 @@ export function examples(): Examples {
   }
   pool.spec.loop.size = poolSize;
   claim.spec.resources.requests.storage = claimSize;
-  Object.assign(container, { image, imagePullPolicy: 'Never' });
+  Object.assign(container, { image: BUSYBOX_IMAGE, imagePullPolicy: 'Never' });
   set.spec.template.spec.terminationGracePeriodSeconds = 0;
   return { pool, classes: read<StorageClass>('storage-classes.yaml'), app };
 }
