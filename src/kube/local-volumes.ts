@@ -12,7 +12,7 @@ import type { Reflector } from './reflector.ts';
 /** Set before a PersistentVolume is made; from then on the volume belongs to its claim. */
 export const publishedAnnotation = 'berth.dev/published';
 /** Set before a PersistentVolume with the policy Retain is let go. */
-export const retainedAnnotation = 'berth.dev/retained';
+const retainedAnnotation = 'berth.dev/retained';
 
 export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
   const { metadata, spec, status = {} } = object;
