@@ -18,7 +18,7 @@ const path = `/apis/berth.dev/v1alpha1/localvolumes/${name}`;
 
 function localVolume(status?: LocalVolumeObject['status']): LocalVolumeObject {
   const metadata = { name, uid: 'v1', creationTimestamp: '2026-01-01T00:00:00Z' };
-  return { metadata, spec, ...(status ? { status } : {}) } as LocalVolumeObject;
+  return { metadata, spec, ...(status ? { status } : {}) };
 }
 
 describe('localVolumeStore', () => {
