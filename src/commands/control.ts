@@ -14,7 +14,7 @@ import { filterNodes, judgeNodes, type FilterAnswer } from '../usecases/filter-n
 import { preemptNodes } from '../usecases/preempt-nodes.ts';
 import { prioritizeNodes } from '../usecases/prioritize-nodes.ts';
 import { showCapacity } from '../usecases/show-capacity.ts';
-import { settingsOf, type Command } from './command.ts';
+import { settingsOf, UsageError, type Command } from './command.ts';
 import { runLoops } from './control-loops.ts';
 import { controlParts, type ControlParts } from './control-parts.ts';
 
@@ -24,6 +24,11 @@ export const control: Command = {
   settings: controlSettings,
   run: async (around) => {
     const config = settingsOf(controlSettings, around);
+    if (config.abandonedAfter < 2 * config.readyTimeout) {
+      throw new UsageError(
+        `--abandoned-after is ${config.abandonedAfter}ms: at least twice --ready-timeout (${config.readyTimeout}ms) is allowed, or binds under way would be undone`,
+      );
+    }
     const log = jsonLog('control');
     const client = openCluster(config.kubeconfig);
     const parts = controlParts(client, config, log);

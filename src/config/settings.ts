@@ -20,12 +20,12 @@ export type SettingValues<T extends SettingTable> = {
 };
 
 /** `listenPort` becomes `--listen-port`. */
-export function flagName(name: string): string {
+function flagName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** `listenPort` becomes `BERTH_LISTEN_PORT`. */
-export function variableName(name: string): string {
+function variableName(name: string): string {
   return `BERTH_${flagName(name).replaceAll('-', '_').toUpperCase()}`;
 }
 

@@ -81,7 +81,6 @@ export interface LocalVolumeObject {
     bytes: number;
     volumeMode: VolumeMode;
     fsType: FsType;
-    mkfsOptions?: string;
     claimRef: { namespace: string; name: string; uid: string };
     erase: ErasePolicy;
   };

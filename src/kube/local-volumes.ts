@@ -32,7 +32,6 @@ export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
     heldByAgent: finalizers.includes(agentFinalizer),
     published: metadata.annotations?.[publishedAnnotation] === 'true',
     retained: metadata.annotations?.[retainedAnnotation] === 'true',
-    createdAt: Date.parse(metadata.creationTimestamp ?? ''),
   };
 }
 

@@ -10,18 +10,15 @@ export interface ClassParameters {
   readonly pool: string;
   readonly placement: Placement;
   readonly fsType: FsType;
-  readonly mkfsOptions?: string | undefined;
   readonly erase: ErasePolicy;
   readonly onNodeLost: OnNodeLost;
 }
 
-/** `keep` waits for the node for ever; otherwise its volumes are given up after `releaseAfterMs`. */
-export type OnNodeLost =
-  { readonly kind: 'keep' } | { readonly kind: 'release'; readonly releaseAfterMs: number };
+/** `keep` waits for the node, and the data on it, for ever. */
+const nodeLossPolicies = ['keep'] as const;
+export type OnNodeLost = (typeof nodeLossPolicies)[number];
 
-const known = ['pool', 'placement', 'fsType', 'mkfsOptions', 'erase', 'onNodeLost'];
-/** Characters that options of mkfs need; none of them means anything to a shell. */
-const mkfsOptionsPattern = /^[A-Za-z0-9 _.,:=^/+-]{0,200}$/;
+const known = ['pool', 'placement', 'fsType', 'erase', 'onNodeLost'];
 
 /**
  * Reads `StorageClass.parameters`.
@@ -43,48 +40,19 @@ export function parseClassParameters(
   const placement = take('placement', placements, 'spread');
   const fsType = take('fsType', fsTypes, 'ext4');
   const erase = take('erase', erasePolicies, 'discard');
-  const onNodeLost = parseOnNodeLost(given['onNodeLost'] ?? 'keep');
+  const onNodeLost = take('onNodeLost', nodeLossPolicies, 'keep');
   const pool = given['pool'] ?? '';
   if (!poolNamePattern.test(pool)) {
     mistakes.push(`pool is "${pool}": the name of a StoragePool is required`);
   }
-  if (!onNodeLost.ok) {
-    mistakes.push(onNodeLost.error);
-  }
-  mistakes.push(...mkfsMistakes(given['mkfsOptions']), ...unknownNames(given));
-  if (mistakes.length > 0 || !onNodeLost.ok) {
-    return err(mistakes.join('; '));
-  }
-  const mkfsOptions = given['mkfsOptions'];
-  return ok({ pool, placement, fsType, mkfsOptions, erase, onNodeLost: onNodeLost.value });
-}
-
-function mkfsMistakes(options: string | undefined): string[] {
-  return options === undefined || mkfsOptionsPattern.test(options)
-    ? []
-    : [`mkfsOptions is "${options}": up to 200 letters, digits, blanks and _.,:=^/+- are allowed`];
+  mistakes.push(...unknownNames(given));
+  return mistakes.length > 0
+    ? err(mistakes.join('; '))
+    : ok({ pool, placement, fsType, erase, onNodeLost });
 }
 
 function unknownNames(given: Readonly<Record<string, string>>): string[] {
   return Object.keys(given)
     .filter((name) => !known.includes(name) && !name.startsWith('csi.storage.k8s.io/'))
     .map((name) => `${name} is not a parameter: allowed are ${known.join(', ')}`);
-}
-
-const durationUnits: Readonly<Record<string, number>> = {
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-function parseOnNodeLost(text: string): Result<OnNodeLost, string> {
-  if (text === 'keep') {
-    return ok({ kind: 'keep' });
-  }
-  const match = /^release-after=(\d{1,6})([smhd])$/.exec(text);
-  const releaseAfterMs = Number(match?.[1]) * (durationUnits[match?.[2] ?? ''] ?? NaN);
-  return releaseAfterMs > 0
-    ? ok({ kind: 'release', releaseAfterMs })
-    : err(`onNodeLost is "${text}": allowed are keep and release-after=<duration>, such as 10m`);
 }

@@ -34,7 +34,6 @@ export interface VolumeSpec {
   readonly bytes: Bytes;
   readonly volumeMode: VolumeMode;
   readonly fsType: FsType;
-  readonly mkfsOptions?: string | undefined;
   readonly claimRef: ClaimRef;
   readonly erase: ErasePolicy;
 }
@@ -62,8 +61,6 @@ export interface LocalVolume {
   readonly deleting: boolean;
   readonly heldByControl: boolean;
   readonly heldByAgent: boolean;
-  /** Milliseconds since the epoch, by the API server's clock. */
-  readonly createdAt: number;
   /** A PersistentVolume was, or is about to be, made for it: data may be in it. */
   readonly published: boolean;
   /**

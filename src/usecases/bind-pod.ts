@@ -135,7 +135,8 @@ async function resolveWithOwnClaims(
   return err('the claims of its generic ephemeral volumes have not been made');
 }
 
-function admits(pin: Pin, node: string, nodes: NodeReader): boolean {
+/** Whether a pod that is tied by `pin` can run on a node. */
+export function admits(pin: Pin, node: string, nodes: NodeReader): boolean {
   return pin.kind === 'node'
     ? pin.node === node
     : matchesTerms(pin.terms, node, nodes.node(node)?.labels ?? {});

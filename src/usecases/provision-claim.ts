@@ -1,7 +1,8 @@
 import { claimText, isOurs, type Claim } from '../model/claim.ts';
 import { volumeName } from '../model/names.ts';
 import type { Pod } from '../model/pod.ts';
-import type { ClaimStore, Lookup, PersistentVolumeStore, PodStore } from './cluster.ts';
+import { admits } from './bind-pod.ts';
+import type { ClaimStore, Lookup, NodeReader, PersistentVolumeStore, PodStore } from './cluster.ts';
 import type { EventSink, ObjectRef } from './ports.ts';
 import type { Provision } from './provision.ts';
 import { resolveNeeds } from './resolve-needs.ts';
@@ -12,6 +13,7 @@ export interface ProvisionClaimPorts {
   readonly persistentVolumes: PersistentVolumeStore;
   /** Reads claims live. */
   readonly lookup: Lookup;
+  readonly nodes: NodeReader;
   readonly provision: Provision;
   readonly events: EventSink;
 }
@@ -96,7 +98,7 @@ async function tryProvision(
   pod: Pod,
   claim: Claim,
   node: string,
-  { lookup, provision }: ProvisionClaimPorts,
+  { lookup, nodes, provision }: ProvisionClaimPorts,
 ): Promise<string | undefined> {
   const resolved = await resolveNeeds(pod, lookup);
   if (!resolved.ok) {
@@ -106,7 +108,7 @@ async function tryProvision(
   if (!unbound.some((one) => one.claim.ref.uid === claim.ref.uid)) {
     return undefined;
   }
-  const elsewhere = needs.pins.find((pin) => pin.kind === 'node' && pin.node !== node);
+  const elsewhere = needs.pins.find((pin) => !admits(pin, node, nodes));
   if (elsewhere) {
     return `the volume of claim ${elsewhere.claim} is on another node`;
   }

@@ -146,9 +146,9 @@ async function allSettled<T>(parts: readonly Promise<T>[]): Promise<T[]> {
 }
 
 function specOf({ claim, parameters, need }: UnboundClaim, node: string): VolumeSpec {
-  const { pool, fsType, mkfsOptions, erase } = parameters;
+  const { pool, fsType, erase } = parameters;
   const { volumeMode, ref: claimRef } = claim;
-  return { node, pool, bytes: need.bytes, volumeMode, fsType, mkfsOptions, claimRef, erase };
+  return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, erase };
 }
 
 async function awaitReady(

@@ -20,6 +20,14 @@ export interface ReleasePorts {
   readonly abandonedAfterMs: number;
 }
 
+interface Ports extends ReleasePorts {
+  /**
+   * When this process first saw a volume that nothing points at, by its own clock: the clock
+   * of the API server may be another one, and a bind may be under way.
+   */
+  readonly unusedSince: Map<string, number>;
+}
+
 /**
  * Brings a LocalVolume and the PersistentVolume of its name to their end, once nobody can use
  * the data any more.
@@ -29,9 +37,13 @@ export interface ReleasePorts {
  *
  * @returns milliseconds after which to look again, or nothing
  */
-export function releaseVolume(ports: ReleasePorts) {
+export function releaseVolume(given: ReleasePorts) {
+  const ports: Ports = { ...given, unusedSince: new Map() };
   return async (name: string): Promise<number | undefined> => {
     const volume = ports.volumes.get(name);
+    if (!volume || volume.published) {
+      ports.unusedSince.delete(name);
+    }
     const persistentVolume = ports.persistentVolumes.get(name);
     if (volume) {
       return releaseExisting(volume, persistentVolume, ports);
@@ -46,7 +58,7 @@ export function releaseVolume(ports: ReleasePorts) {
 async function releaseExisting(
   volume: LocalVolume,
   persistentVolume: PersistentVolume | undefined,
-  ports: ReleasePorts,
+  ports: Ports,
 ): Promise<number | undefined> {
   if (volume.deleting && !volume.heldByControl) {
     return undefined;
@@ -73,7 +85,7 @@ async function releaseExisting(
  */
 async function mayTakeBack(
   volume: LocalVolume,
-  { persistentVolumes, volumes }: ReleasePorts,
+  { persistentVolumes, volumes }: Ports,
 ): Promise<boolean> {
   const persistentVolume = await persistentVolumes.read(volume.name);
   if (!persistentVolume) {
@@ -90,7 +102,7 @@ async function mayTakeBack(
 }
 
 /** Memory may not know yet that the volume is retained: what is there now decides. */
-async function markDeleted(volume: LocalVolume, { volumes }: ReleasePorts): Promise<boolean> {
+async function markDeleted(volume: LocalVolume, { volumes }: Ports): Promise<boolean> {
   const now = await volumes.read(volume.name);
   if (now?.uid !== volume.uid) {
     return false;
@@ -98,7 +110,7 @@ async function markDeleted(volume: LocalVolume, { volumes }: ReleasePorts): Prom
   return now.deleting || (now.retained !== true && (await volumes.markDeleted(now)));
 }
 
-async function claimIsGone({ spec }: LocalVolume, { claims }: ReleasePorts): Promise<boolean> {
+async function claimIsGone({ spec }: LocalVolume, { claims }: Ports): Promise<boolean> {
   const claim = await claims.read(spec.claimRef.namespace, spec.claimRef.name);
   return claim?.ref.uid !== spec.claimRef.uid;
 }
@@ -107,7 +119,7 @@ async function claimIsGone({ spec }: LocalVolume, { claims }: ReleasePorts): Pro
 async function keepForClaim(
   volume: LocalVolume,
   persistentVolume: PersistentVolume | undefined,
-  ports: ReleasePorts,
+  ports: Ports,
 ): Promise<number | undefined> {
   if (volume.deleting) {
     return endDeletedByHand(volume, ports);
@@ -115,7 +127,10 @@ async function keepForClaim(
   if (volume.published || persistentVolume) {
     return undefined;
   }
-  const ageMs = ports.now() - volume.createdAt;
+  const now = ports.now();
+  const since = ports.unusedSince.get(volume.name) ?? now;
+  ports.unusedSince.set(volume.name, since);
+  const ageMs = now - since;
   if (ageMs < ports.abandonedAfterMs) {
     return ports.abandonedAfterMs - ageMs + 1_000;
   }
@@ -127,7 +142,7 @@ async function keepForClaim(
   return undefined;
 }
 
-async function endDeletedByHand(volume: LocalVolume, ports: ReleasePorts): Promise<undefined> {
+async function endDeletedByHand(volume: LocalVolume, ports: Ports): Promise<undefined> {
   if (!volume.published) {
     await ports.volumes.releaseToAgent(volume);
     return undefined;
@@ -142,7 +157,7 @@ async function endDeletedByHand(volume: LocalVolume, ports: ReleasePorts): Promi
 }
 
 /** Nothing is on disk any more. A PersistentVolume that no claim can use is only a shell. */
-async function removeOrphaned(known: PersistentVolume, ports: ReleasePorts): Promise<void> {
+async function removeOrphaned(known: PersistentVolume, ports: Ports): Promise<void> {
   if (!known.ours || !known.heldByControl) {
     return;
   }

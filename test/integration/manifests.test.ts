@@ -199,7 +199,6 @@ const volume: LocalVolumeObject = {
     bytes: 1_073_741_824,
     volumeMode: 'Filesystem',
     fsType: 'ext4',
-    mkfsOptions: '-O ^has_journal',
     claimRef: {
       namespace: 'default',
       name: 'data-example-0',
@@ -289,7 +288,6 @@ describe('the manifests in a real API server', function () {
     ['an unknown filesystem', 'spec.fsType', 'zfs', 'Unsupported value: "zfs"'],
     ['an unknown erase policy', 'spec.erase', 'burn', 'Unsupported value: "burn"'],
     ['an unknown volume mode', 'spec.volumeMode', 'Tape', 'Unsupported value: "Tape"'],
-    ['a shell in mkfsOptions', 'spec.mkfsOptions', '; reboot', 'spec.mkfsOptions'],
     ['no uid of its claim', 'spec.claimRef.uid', undefined, 'spec.claimRef.uid: Required value'],
   ];
   for (const [what, path, value, message] of badVolumes) {

@@ -96,7 +96,7 @@ export function aClass(name: string, change: Partial<VolumeClass> = {}): VolumeC
         placement: 'spread',
         fsType: 'ext4',
         erase: 'discard',
-        onNodeLost: { kind: 'keep' },
+        onNodeLost: 'keep',
       },
     },
     ...change,
@@ -120,7 +120,6 @@ export function aVolume(
     deleting: false,
     heldByControl: true,
     heldByAgent: true,
-    createdAt: 0,
     published: false,
     ...rest,
     spec: {

@@ -111,7 +111,7 @@ export class FakeCluster {
       const made: LocalVolume = {
         ...{ name, uid, spec, resourceVersion: this.#next(), status: { phase: 'Pending' } },
         ...{ deleting: false, heldByControl: true, heldByAgent: true },
-        ...{ createdAt: 0, published: false },
+        published: false,
       };
       return this.localVolumes.get(name) ?? this.#putVolume(made);
     },

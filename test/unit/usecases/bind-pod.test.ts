@@ -108,7 +108,7 @@ describe('bindPod', () => {
 
   for (const [what, change, text] of [
     ['elsewhere', { nodeName: 'n2' }, 'runs on node n2'],
-    ['to another pod of the name', { uid: 'another' }, 'is gone'],
+    ['to another pod of the name', { uid: 'another', nodeName: 'n1' }, 'is gone'],
   ] as const) {
     it(`says so where the API server refuses because the node went ${what}`, async () => {
       cluster.before.set('bind', () => cluster.podObjects.set('db', { ...pod, ...change }));

@@ -26,7 +26,7 @@ describe('provisionClaim', () => {
     const { ledger, nodes, volumes, persistentVolumes, claims, pods, lookup } = cluster;
     const made = { ledger, nodes, volumes, persistentVolumes, log: silentLog };
     return provisionClaim({
-      ...{ claims, pods, persistentVolumes, lookup, events: cluster.eventSink },
+      ...{ claims, pods, persistentVolumes, lookup, nodes, events: cluster.eventSink },
       provision: provision({ ...made, readyTimeoutMs: 1_000 }),
     })(key);
   }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
 import type { Claim } from '../../../src/model/claim.ts';
+import type { VolumeStore } from '../../../src/usecases/cluster.ts';
 import { provision } from '../../../src/usecases/provision.ts';
 import type { UnboundClaim } from '../../../src/usecases/resolve-needs.ts';
 import { aClaim, aClass, aVolume, need } from '../../support/facts.ts';
@@ -209,13 +210,13 @@ describe('provision', () => {
   it('is not misled by what memory still shows of a namesake', async () => {
     cluster.stale.set(dataName, aVolume(data, 'n1', { uid: 'older', deleting: true }));
     let told = 0;
-    const { waitUntil } = cluster.volumes;
+    const usual = { ...cluster.volumes };
     Object.assign(cluster.volumes, {
-      waitUntil: async (...args: Parameters<typeof waitUntil>) => {
+      waitUntil: async (...args: Parameters<VolumeStore['waitUntil']>) => {
         const [name, done] = args;
         told += done(cluster.volumes.get(name)) ? 1 : 0;
         cluster.stale.clear();
-        return waitUntil(...args);
+        return usual.waitUntil(...args);
       },
     });
 

@@ -48,7 +48,7 @@ describe('reconciling a volume', () => {
   });
 
   const aVolume = (more: Partial<LocalVolume>): LocalVolume => ({
-    ...{ name: 'pvc-1', uid: 'uid', resourceVersion: '1', createdAt: 0, published: false },
+    ...{ name: 'pvc-1', uid: 'uid', resourceVersion: '1', published: false },
     ...{ deleting: false, heldByAgent: true, heldByControl: true, status: { phase: 'Pending' } },
     spec: {
       ...{ node: 'n1', pool: 'fast', bytes: bytes(MiB), volumeMode: 'Filesystem', fsType: 'ext4' },
