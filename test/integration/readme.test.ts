@@ -6,7 +6,7 @@ import { loadAll } from 'js-yaml';
 
 import { parsePoolSpec } from '../../src/backends/index.ts';
 import { commands } from '../../src/commands/index.ts';
-import { flagName } from '../../src/config/settings.ts';
+import { describeSettings } from '../../src/config/settings.ts';
 import { parseClassParameters } from '../../src/model/storage-class.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
@@ -127,7 +127,8 @@ function mistakesOfCommand(line: string): string[] {
   if (!command) {
     return [`berth ${name}`];
   }
-  const known = ['help', ...Object.keys(command.settings).map(flagName)];
+  const described = describeSettings(command.settings).matchAll(/^ *--([a-z-]+)/gm);
+  const known = ['help', ...[...described].map(([, flag]) => flag)];
   const flags = [...rest.matchAll(/--([a-z][a-z-]*)/g)].map(([, flag = '']) => flag);
   return flags.filter((flag) => !known.includes(flag)).map((flag) => `berth ${name} --${flag}`);
 }
