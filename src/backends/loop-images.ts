@@ -78,12 +78,17 @@ export async function readHeader(path: string): Promise<Result<ImageHeader, stri
 }
 
 /** Sizes only, without a look into the files. */
-export async function imageSizes(directory: string): Promise<readonly ImageSize[]> {
+export async function imageSizes(
+  directory: string,
+): Promise<readonly (ImageSize & { readonly name: string })[]> {
   const names = await imageNames(directory);
-  const stats = await Promise.all(names.map((name) => ifThere(lstat(imagePath(directory, name)))));
-  return stats
-    .filter((stat) => stat !== undefined)
-    .map(({ size, blocks }) => ({ size: bytes(size), used: bytes(blocks * 512) }));
+  const sizes = await Promise.all(
+    names.map(async (name) => {
+      const stat = await ifThere(lstat(imagePath(directory, name)));
+      return stat && { name, size: bytes(stat.size), used: bytes(stat.blocks * 512) };
+    }),
+  );
+  return sizes.filter((size) => size !== undefined);
 }
 
 export async function filesystemSize(directory: string): Promise<FilesystemSize> {

@@ -41,7 +41,7 @@ export function measure(
   limit: Bytes,
   images: readonly ImageSize[],
   filesystem: FilesystemSize,
-): PoolUsage {
+): Omit<PoolUsage, 'volumes'> {
   const allocated = sumBytes(images.map(({ size }) => size));
   const promised = sumBytes(images.map(({ size, used }) => minusBytes(size, used)));
   const total = bytes(Math.min(limit, filesystem.capacity));

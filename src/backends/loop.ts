@@ -69,7 +69,9 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
   }
 
   async function measureNow(): Promise<PoolUsage> {
-    return measure(limit, await imageSizes(directory), await filesystemSize(directory));
+    const images = await imageSizes(directory);
+    const room = measure(limit, images, await filesystemSize(directory));
+    return { ...room, volumes: images.map(({ name }) => name) };
   }
 
   async function list(): Promise<PoolInventory> {

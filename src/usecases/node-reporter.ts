@@ -1,9 +1,10 @@
 import { bytes, type Bytes } from '../model/bytes.ts';
 import { describeError } from '../model/errors.ts';
-import { apiVersion } from '../model/names.ts';
+import { apiVersion, capacityAnnotation } from '../model/names.ts';
 import { findOrphans } from './orphans.ts';
 import type {
   NodeBoard,
+  NodeChange,
   NodeMeter,
   NodeStanding,
   NodeVolumes,
@@ -52,6 +53,10 @@ export class NodeReporter {
   #last = 0;
   #measuring = 0;
   readonly #owed = new Map<string, number>();
+  /** Per pool, what the Node says of it: the number of that report, and the volumes it counts. */
+  readonly #counted = new Map<string, { generation: number; volumes: ReadonlySet<string> }>();
+  /** Per pool, the volumes that are counted in the report that is being measured now. */
+  readonly #measured = new Map<string, ReadonlySet<string>>();
   #orphans: readonly OrphanStanding[] = [];
   readonly #problems = new Map<string, string>();
 
@@ -74,10 +79,15 @@ export class NodeReporter {
     }
   }
 
-  /** A report that is measured already may have missed the volume: then it is the one after. */
-  nextGeneration(pool: string): number {
-    const generation = Math.max(this.#last, this.#measuring) + 1;
-    this.#owed.set(pool, generation);
+  /** The number of the first report that counts, or will count, a volume that exists. */
+  generationOf(pool: string, volume: string): number {
+    const counted = this.#counted.get(pool);
+    if (counted?.volumes.has(volume) === true) {
+      return counted.generation;
+    }
+    const isMeasured = this.#measured.get(pool)?.has(volume) === true;
+    const generation = isMeasured ? this.#measuring : Math.max(this.#last, this.#measuring) + 1;
+    this.#owed.set(pool, Math.max(generation, this.#owed.get(pool) ?? 0));
     return generation;
   }
 
@@ -105,6 +115,7 @@ export class NodeReporter {
       await standings.write(standing);
     } finally {
       this.#measuring = 0;
+      this.#measured.clear();
     }
   }
 
@@ -112,11 +123,36 @@ export class NodeReporter {
     const generation = this.#measuring;
     const pools = measured.map(({ standing }) => standing);
     const change = decideReport({ pools, shown, generation, owed: this.#owed });
+    this.#count(change, shown);
     if (change === undefined) {
       return;
     }
-    await this.#parts.board.publish(change);
     this.#last = generation;
+    const kept = new Map(this.#owed);
+    this.#settleDebts(generation);
+    try {
+      await this.#parts.board.publish(change);
+    } catch (error) {
+      // What was told this number is counted in a later report then, which has to come.
+      for (const pool of [...kept.keys(), ...pools.map(({ name }) => name)]) {
+        this.#owed.set(pool, Math.max(generation + 1, this.#owed.get(pool) ?? 0));
+      }
+      throw error;
+    }
+  }
+
+  /** From here on the volumes of this measurement are known to be in what the Node says. */
+  #count(change: NodeChange | undefined, shown: ShownNode): void {
+    for (const [pool, volumes] of this.#measured) {
+      const isTold = typeof change?.annotations[capacityAnnotation(pool)] === 'string';
+      const generation = isTold ? this.#measuring : shownReport(shown, pool)?.generation;
+      if (generation !== undefined && (this.#owed.get(pool) ?? 0) <= this.#measuring) {
+        this.#counted.set(pool, { generation, volumes });
+      }
+    }
+  }
+
+  #settleDebts(generation: number): void {
     for (const [pool, owed] of this.#owed) {
       if (owed <= generation) {
         this.#owed.delete(pool);
@@ -131,7 +167,8 @@ export class NodeReporter {
       if (storage === undefined) {
         throw new Error(problem ?? 'it cannot be used');
       }
-      const { allocated, ...room } = await storage.usage(signal);
+      const { allocated, volumes: counted, ...room } = await storage.usage(signal);
+      this.#measured.set(name, new Set(counted));
       const inventory = await storage.list(signal);
       const volumes = inventory.volumes.length;
       const standing: PoolStanding =

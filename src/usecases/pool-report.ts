@@ -75,7 +75,12 @@ function isStale(pool: PoolStanding, { shown, generation, owed }: ReportFacts): 
     return true;
   }
   const promised = owed.get(pool.name) ?? 0;
-  if (before.generation < promised && promised <= generation) {
+  if (promised > generation) {
+    // A volume was made while this was measured. Whether it is in these numbers is not known, and
+    // the report that counts it for certain follows at once.
+    return false;
+  }
+  if (before.generation < promised) {
     return true;
   }
   return differs(before, pool);

@@ -40,6 +40,8 @@ export interface PoolUsage {
   readonly free: Bytes;
   /** The biggest volume (its usable size plus overhead) that can be made now. */
   readonly largest: Bytes;
+  /** The names of the volumes that these numbers count: no other one, and each of them. */
+  readonly volumes: readonly string[];
 }
 
 /** A pool cannot be used as declared; the text names the field, its value and what is allowed. */

@@ -20,8 +20,8 @@ export interface VolumeReconcilerParts {
   readonly volumes: NodeVolumes;
   readonly pools: { get(name: string): NodePool | undefined };
   readonly reports: {
-    /** The number of the first report that will count a volume made just now. */
-    nextGeneration(pool: string): number;
+    /** The number of the first report that counts, or will count, a volume that exists. */
+    generationOf(pool: string, volume: string): number;
     /** What is on disk has changed. */
     changed(): void;
   };
@@ -65,7 +65,8 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
   }
 
   async function settle(volume: LocalVolume, found: BackendVolume, path: string): Promise<void> {
-    const { phase, generation = reports.nextGeneration(volume.spec.pool) } = volume.status;
+    const { phase, generation = reports.generationOf(volume.spec.pool, volume.name) } =
+      volume.status;
     const { allocatedBytes } = found;
     await volumes.setStatus(volume, { phase: 'Ready', path, allocatedBytes, generation });
     if (phase === 'Ready') {

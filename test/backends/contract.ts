@@ -47,6 +47,7 @@ export function describeBackend(name: string, makeEmpty: () => Promise<PoolUnder
         allocated: 0,
         free: poolBytes,
         largest: poolBytes,
+        volumes: [],
       });
       expect(await backend.list(signal)).to.deep.equal({ volumes: [], strays: [] });
     });
@@ -66,8 +67,9 @@ export function describeBackend(name: string, makeEmpty: () => Promise<PoolUnder
 
     it('gives at least what was asked, and counts exactly what it said it would', async () => {
       const volume = await backend.ensure(request('pvc-1', 5 * MiB + 1), signal);
-      const { allocated, free } = await backend.usage(signal);
+      const { allocated, free, volumes } = await backend.usage(signal);
 
+      expect(volumes).to.deep.equal([volume.name]);
       expect(volume.bytes).to.be.at.least(5 * MiB + 1);
       expect(volume.allocatedBytes).to.equal(pool.allocatedFor(bytes(5 * MiB + 1)));
       expect(allocated).to.equal(volume.allocatedBytes);

@@ -18,6 +18,9 @@ describe('NodeReporter', () => {
   let free: Bytes;
   let told: string[];
   let lookedAt: string[];
+  /** The volumes that a measurement finds. */
+  let counted: string[];
+  let refuse = false;
   let reporter: NodeReporter;
   /** Runs in the middle of a measurement. */
   let meanwhile: () => void;
@@ -28,7 +31,8 @@ describe('NodeReporter', () => {
       if (problem) {
         throw problem;
       }
-      return { total: bytes(10 * GiB), allocated: bytes(0), free, largest: free };
+      const room = { total: bytes(10 * GiB), allocated: bytes(0), free, largest: free };
+      return { ...room, volumes: counted };
     },
     list: async () => {
       meanwhile();
@@ -42,6 +46,9 @@ describe('NodeReporter', () => {
       board: {
         shown: () => shown,
         publish: async (change) => {
+          if (refuse) {
+            throw new Error('no answer');
+          }
           published.push(change);
           const annotations = { ...shown?.annotations, ...change.annotations };
           const labels = { ...shown?.labels, ...change.labels };
@@ -72,6 +79,7 @@ describe('NodeReporter', () => {
     free = bytes(10 * GiB);
     told = [];
     lookedAt = [];
+    counted = [];
     meanwhile = () => {};
     reporter = start();
   });
@@ -91,7 +99,7 @@ describe('NodeReporter', () => {
 
   it('reaches the number that a volume was told, though all numbers are old', async () => {
     await reporter.report(signal);
-    const generation = reporter.nextGeneration('fast');
+    const generation = reporter.generationOf('fast', 'new');
     await reporter.report(signal);
 
     expect(report().generation).to.equal(generation);
@@ -102,7 +110,7 @@ describe('NodeReporter', () => {
     await reporter.report(signal);
     let generation = 0;
     free = bytes(GiB);
-    meanwhile = () => (generation ||= reporter.nextGeneration('fast'));
+    meanwhile = () => (generation ||= reporter.generationOf('fast', 'new'));
     await reporter.report(signal);
     expect(report().generation).to.be.below(generation);
 
@@ -113,11 +121,53 @@ describe('NodeReporter', () => {
   it('counts it then even when the measurement at hand is not worth publishing', async () => {
     await reporter.report(signal);
     let generation = 0;
-    meanwhile = () => (generation ||= reporter.nextGeneration('fast'));
+    meanwhile = () => (generation ||= reporter.generationOf('fast', 'new'));
     await reporter.report(signal);
     await reporter.report(signal);
 
     expect(report().generation).to.equal(generation);
+  });
+
+  it('names the report at hand for a volume that it has counted', async () => {
+    await reporter.report(signal);
+    let generation = 0;
+    free = bytes(GiB);
+    counted = ['new'];
+    meanwhile = () => (generation ||= reporter.generationOf('fast', 'new'));
+    await reporter.report(signal);
+
+    expect(report()).to.include({ generation, free: GiB });
+  });
+
+  it('names the last report for a volume that it has counted, and owes nothing', async () => {
+    await reporter.report(signal);
+    free = bytes(GiB);
+    counted = ['new'];
+    await reporter.report(signal);
+
+    expect(reporter.generationOf('fast', 'new')).to.equal(report().generation);
+    await reporter.report(signal);
+    expect(published).to.have.length(2);
+  });
+
+  it('shows no numbers of which it is not known whether a new volume is in them', async () => {
+    await reporter.report(signal);
+    free = bytes(GiB);
+    meanwhile = () => void reporter.generationOf('fast', 'new');
+    await reporter.report(signal);
+
+    expect(report()).to.include({ generation: 1, free: 10 * GiB });
+  });
+
+  it('owes a report that could not be written', async () => {
+    await reporter.report(signal);
+    const generation = reporter.generationOf('fast', 'new');
+    refuse = true;
+    await reporter.report(signal).catch(() => undefined);
+    refuse = false;
+    await reporter.report(signal);
+
+    expect(report().generation).to.be.above(generation);
   });
 
   it('never goes back, whatever trace of an earlier agent is left', async () => {

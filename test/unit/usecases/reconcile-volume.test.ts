@@ -74,7 +74,7 @@ describe('reconciling a volume', () => {
         release: async () => void calls.push('release'),
       },
       pools: { get: () => pool },
-      reports: { nextGeneration: () => 7, changed: () => calls.push('changed') },
+      reports: { generationOf: () => 7, changed: () => calls.push('changed') },
       events: {
         normal: (about, reason) => told.push(`${about.kind} ${reason}`),
         warning: (about, reason) => told.push(`${about.kind} ${reason}`),
