@@ -3,7 +3,7 @@ import { parseQuantity } from '../model/quantity.ts';
 import { err, ok, type Result } from '../model/result.ts';
 
 /** Every backend a StoragePool can name. The options of one stand in a field of the same name. */
-export const poolBackends = ['loop', 'lvm', 'btrfs', 'partition', 'device', 'directory'] as const;
+const poolBackends = ['loop'];
 
 const allocations = ['preallocated', 'sparse'];
 
@@ -66,7 +66,7 @@ function nameMistakes(name: string): string[] {
 }
 
 function backendMistakes({ backend, optionsFor }: PoolFacts): string[] {
-  if (!(poolBackends as readonly string[]).includes(backend)) {
+  if (!poolBackends.includes(backend)) {
     return [`backend is "${backend}": allowed are ${poolBackends.join(', ')}`];
   }
   return optionsFor

@@ -1,6 +1,7 @@
 import type { Bytes } from '../model/bytes.ts';
 import type { Result } from '../model/result.ts';
 import type { RunCommand } from '../platform/run-command.ts';
+import type { InTurn } from '../usecases/one-at-a-time.ts';
 import type { Now, StorageBackend } from '../usecases/ports.ts';
 
 /** What a backend gets from the agent that runs it. */
@@ -15,6 +16,8 @@ export interface BackendSurroundings {
    * or its disk is not mounted: it must not be made anew.
    */
   readonly hasVolumes: () => boolean;
+  /** One row for all that is made in this pool, whatever options it is opened with next. */
+  readonly inTurn: InTurn;
 }
 
 /** A pool as declared, understood by its backend and not opened yet. */

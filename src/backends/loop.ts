@@ -5,7 +5,6 @@ import { ok } from '../model/result.ts';
 import { ensureLink, ifThere } from '../platform/files.ts';
 import { loopDevices, type LoopDevice } from '../platform/loop-devices.ts';
 import type { ErasePolicy } from '../model/volume.ts';
-import { oneAtATime } from '../usecases/one-at-a-time.ts';
 import {
   ForeignVolumeError,
   type BackendVolume,
@@ -49,11 +48,10 @@ export const loop: Backend = {
 
 function openLoopPool(options: LoopOptions, around: BackendSurroundings): StorageBackend {
   const { directory, limit, allocation } = options;
-  const { pool, runDir, run, now } = around;
+  // Measuring and making wait for each other, so that two volumes never get the same room.
+  const { pool, runDir, run, now, inTurn } = around;
   const place = { directory, pool };
   const devices = loopDevices(run);
-  /** Measuring and making wait for each other, so that two volumes never get the same room. */
-  const inTurn = oneAtATime();
   let partialsRemoved: Promise<void> | undefined;
   /** Images made just now: no device can hold them yet, so none is looked for. */
   const fresh = new Set<string>();

@@ -38,7 +38,7 @@ export const control: Command = {
       ...(version.known() ? [] : ['server version']),
     ];
     const metrics = controlMetrics({
-      waitingPods: () => [...parts.pods.pending()].filter((pod) => pod.nodeName === '').length,
+      waitingPods: () => [...parts.pods.pending()].filter(isWaiting).length,
       volumes: () => parts.state.localVolumes.size,
     });
     const ports = { ...parts, nextChange: parts.changes.next };
@@ -79,6 +79,11 @@ export const control: Command = {
     ]);
   },
 };
+
+/** A pod that may wait for a volume. */
+function isWaiting({ nodeName, claims }: Pod): boolean {
+  return nodeName === '' && claims.length > 0;
+}
 
 /** Tells the owner of a pod that found no node what it needs and what the nearest nodes have. */
 function tellWhy(pod: Pod, answer: FilterAnswer, { events }: ControlParts): void {

@@ -18,6 +18,7 @@ import { ok } from '../model/result.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { runCommand } from '../platform/run-command.ts';
 import { NodePools } from '../usecases/node-pools.ts';
+import { oneAtATime, type InTurn } from '../usecases/one-at-a-time.ts';
 import type { NodeBoard, NodeMeter, NodeVolumes } from '../usecases/node-ports.ts';
 import type { EventSink, Log } from '../usecases/ports.ts';
 
@@ -65,6 +66,7 @@ export function nodeParts(client: KubeClient, config: NodeConfig, log: Log): Nod
   const volumes = nodeVolumes(api, memory.volumes, nodeName);
   const board = nodeBoard(api, memory.nodes, nodeName);
 
+  const rows = new Map<string, InTurn>();
   const pools = new NodePools((pool, spec) => {
     const declared = parsePoolSpec(spec);
     if (!declared.ok) {
@@ -75,7 +77,9 @@ export function nodeParts(client: KubeClient, config: NodeConfig, log: Log): Nod
       volumes
         .list()
         .some(({ spec, status }) => spec.pool === pool && status.allocatedBytes !== undefined);
-    const around = { pool, runDir, run: runCommand, now: Date.now, hasVolumes };
+    const inTurn = rows.get(pool) ?? oneAtATime();
+    rows.set(pool, inTurn);
+    const around = { pool, runDir, run: runCommand, now: Date.now, hasVolumes, inTurn };
     return ok({ backend, source, open: () => open(around) });
   });
 

@@ -26,7 +26,7 @@ const settings = {
     shown: '<address>',
     fallback: '0.0.0.0',
   }),
-  opsPort: port({ help: 'HTTP port for health and metrics', fallback: '9080' }),
+  opsPort: port({ help: 'HTTP port for health and metrics', fallback: '10273' }),
   schedulerName: text({
     help: 'scheduler that asks Berth',
     shown: '<name>',

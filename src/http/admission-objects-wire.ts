@@ -1,5 +1,4 @@
 import type { PoolFacts } from '../admission/check-pool.ts';
-import { poolBackends } from '../admission/check-pool.ts';
 import type { ClassFacts } from '../admission/check-class.ts';
 import type { NodeTerm, Requirement } from '../admission/node-terms.ts';
 import type { ContainerResources, PodScheduling } from '../admission/pod-facts.ts';
@@ -205,7 +204,7 @@ export function parsePool(object: unknown): Result<PoolFacts, string> {
   return read.result({
     name: nameOf(read, object),
     backend: read.text(spec['backend'], 'spec.backend'),
-    optionsFor: poolBackends.filter((backend) => isRecord(spec[backend])),
+    optionsFor: Object.keys(spec).filter((key) => key !== 'nodeSelector' && isRecord(spec[key])),
     ...(isRecord(spec['loop']) && {
       loop: {
         directory: read.text(loop['directory'], 'spec.loop.directory'),

@@ -1,6 +1,7 @@
 import type { Claim, VolumeClass } from '../model/claim.ts';
 import { controlFinalizer, provisionedByAnnotation, provisioner } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
+import { formatQuantity } from '../model/quantity.ts';
 import { PermanentError } from '../model/errors.ts';
 import type { PersistentVolume, PersistentVolumeStore } from '../usecases/cluster.ts';
 import { isConflict, isNotFound, type KubeApi } from './api.ts';
@@ -99,7 +100,7 @@ export function buildPersistentVolume(
       finalizers: [controlFinalizer],
     },
     spec: {
-      capacity: { storage: String(spec.bytes) },
+      capacity: { storage: formatQuantity(spec.bytes) },
       volumeMode: spec.volumeMode,
       accessModes: [...claim.accessModes],
       persistentVolumeReclaimPolicy: volumeClass.reclaimPolicy,

@@ -4,7 +4,7 @@ import { rollUpPool, type PoolOnNode, type PoolSummary } from '../usecases/roll-
 import { controlFinalizer } from '../model/names.ts';
 import type { KubeApi } from './api.ts';
 import type { ClusterState } from './cluster-state.ts';
-import type { Condition, StoragePoolObject } from './custom-objects.ts';
+import type { Condition, LocalVolumeObject, StoragePoolObject } from './custom-objects.ts';
 import { dropFinalizer } from './local-volumes.ts';
 import { resourcePath } from './paths.ts';
 
@@ -43,7 +43,7 @@ export function writePoolStatus(ports: PoolStatusPorts) {
 /** @returns whether the pool has gone, or is going with this call */
 async function protect(
   { metadata }: StoragePoolObject,
-  { api, state }: PoolStatusPorts,
+  { api }: PoolStatusPorts,
 ): Promise<boolean> {
   const { name, uid = '', resourceVersion, finalizers = [] } = metadata;
   const path = resourcePath('storagepools', { name });
@@ -55,7 +55,9 @@ async function protect(
     }
     return false;
   }
-  const isUsed = [...state.localVolumes.list()].some(({ spec }) => spec.pool === name);
+  // Read live: a bind of another replica may have made one that memory has not heard of.
+  const { items } = await api.get<{ items: LocalVolumeObject[] }>(resourcePath('localvolumes'));
+  const isUsed = items.some(({ spec }) => spec.pool === name);
   if (isHeld && !isUsed) {
     await dropFinalizer(api, path, uid, controlFinalizer);
   }

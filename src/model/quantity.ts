@@ -59,3 +59,16 @@ function timesTenTo(digits: bigint, power: number): bigint {
   const divisor = 10n ** BigInt(-power);
   return (digits + divisor - 1n) / divisor;
 }
+
+const largestFirst = Object.entries(binaryPowers).reverse();
+
+/** The shortest exact quantity of a size: 64Mi, not 67108864. */
+export function formatQuantity(size: Bytes): string {
+  for (const [suffix, power] of largestFirst) {
+    const unit = 2 ** Number(power);
+    if (size > 0 && size % unit === 0) {
+      return `${size / unit}${suffix}`;
+    }
+  }
+  return String(size);
+}

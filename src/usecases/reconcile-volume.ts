@@ -129,8 +129,12 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
   /** Nothing is decided: shows why, and leaves it to the queue when to try again. */
   async function stayWith(volume: LocalVolume, error: unknown): Promise<never> {
     const message = describeError(error);
-    if (volume.status.message !== message) {
+    const isKnown = volume.status.message === message;
+    if (!isKnown) {
       await volumes.setStatus(volume, { ...volume.status, message });
+    }
+    // A volume is often still mounted for a moment after its pod: only what lasts is worth a word.
+    if (isKnown === volume.deleting) {
       tell(
         volume,
         volume.deleting ? 'VolumeNotRemoved' : 'VolumeNotUsable',

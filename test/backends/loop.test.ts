@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
 import {
   mkdir,
   readdir,
@@ -144,7 +145,8 @@ describe('the loop backend', () => {
       }
 
       it('an image of another pool', async () => {
-        const around = { runDir: ground.runDir, run: runCommand, now: () => 0 };
+        const inTurn = oneAtATime();
+        const around = { runDir: ground.runDir, run: runCommand, now: () => 0, inTurn };
         const other = ground.plan().open({ ...around, pool: 'slow', hasVolumes: () => false });
         await other.ensure(one, signal);
 

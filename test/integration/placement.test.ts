@@ -4,7 +4,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { Installation, type ControlRole } from '../support/installation.ts';
 import { Kube } from '../support/kube.ts';
-import { claim, MiB, pod, storageClass, storagePool } from '../support/objects.ts';
+import { claim, pod, storageClass, storagePool } from '../support/objects.ts';
 
 const schedulerName = 'berth-scheduler';
 
@@ -44,6 +44,6 @@ describe('placement on a real control plane', () => {
 
     expect(await kube.nodeOf('first')).to.equal('big');
     const volume = await kube.volumeOf('first');
-    expect(volume.spec?.capacity).to.deep.equal({ storage: String(8 * MiB) });
+    expect(volume.spec?.capacity).to.deep.equal({ storage: '8Mi' });
   });
 });

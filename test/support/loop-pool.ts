@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parsePoolSpec, type DeclaredPool } from '../../src/backends/index.ts';
 import { loopDevices } from '../../src/platform/loop-devices.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
+import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
 import type { StorageBackend } from '../../src/usecases/ports.ts';
 
 /** Real directories and real loop devices for a test; all of it is gone after `cleanUp`. */
@@ -57,6 +58,7 @@ export async function loopGround(): Promise<LoopGround> {
     await Promise.all(devices.map(({ path }) => runCommand('losetup', ['--detach', path])));
   }
 
+  const inTurn = oneAtATime();
   const isImage = ({ backFile }: { backFile: string }) => !backFile.startsWith(`${root}/small`);
 
   return {
@@ -71,6 +73,7 @@ export async function loopGround(): Promise<LoopGround> {
         run: runCommand,
         now: () => 0,
         hasVolumes: () => hasVolumes,
+        inTurn,
       }),
     reboot: async () => {
       await detach((await ours()).filter(isImage));

@@ -145,7 +145,7 @@ describe('buildPersistentVolume', () => {
         finalizers: ['berth.dev/control'],
       },
       spec: {
-        capacity: { storage: '4096' },
+        capacity: { storage: '4Ki' },
         volumeMode: 'Filesystem',
         accessModes: ['ReadWriteOnce'],
         persistentVolumeReclaimPolicy: 'Delete',

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseQuantity } from '../../../src/model/quantity.ts';
+import { bytes } from '../../../src/model/bytes.ts';
+import { formatQuantity, parseQuantity } from '../../../src/model/quantity.ts';
 import { aSize } from '../../support/arbitraries.ts';
 
 describe('parseQuantity', () => {
@@ -115,6 +116,29 @@ describe('parseQuantity', () => {
         expect(result.ok ? Number.isSafeInteger(result.value) : result.error !== '').to.equal(true);
       }),
       { numRuns: 500 },
+    );
+  });
+});
+
+describe('formatQuantity', () => {
+  for (const [size, text] of [
+    [0, '0'],
+    [1023, '1023'],
+    [1024, '1Ki'],
+    [64 * 2 ** 20, '64Mi'],
+    [3 * 2 ** 50, '3Pi'],
+    [2 ** 30 + 1, '1073741825'],
+  ] as const) {
+    it(`writes ${size} as ${text}`, () => {
+      expect(formatQuantity(bytes(size))).to.equal(text);
+    });
+  }
+
+  it('is read back as the same size', () => {
+    fc.assert(
+      fc.property(aSize, (size) => {
+        expect(parseQuantity(formatQuantity(bytes(size)))).to.deep.equal({ ok: true, value: size });
+      }),
     );
   });
 });

@@ -210,6 +210,15 @@ describe('reconciling a volume', () => {
 
       expect(calls).to.deep.equal(['settled']);
       expect(written).to.deep.equal([{ ...ready, message: 'it is mounted' }]);
+      expect(told).to.deep.equal([]);
+    });
+
+    it('tells people only what still stands in the way at the second try', async () => {
+      volume = aVolume({ ...deleting, status: { ...ready, message: 'it is mounted' } });
+      fails('remove', new Error('it is mounted'));
+      await rejection(reconcile());
+
+      expect(written).to.deep.equal([]);
       expect(told).to.include('LocalVolume VolumeNotRemoved');
     });
 
