@@ -41,7 +41,7 @@ test-harness: node_modules prerequisites-nodes ## the local cluster itself
 e2e: node_modules prerequisites-nodes ## with real kubelets and disks
 	$(MOCHA) 'test/e2e/**/*.test.ts'
 
-bench: node_modules prerequisites ## measure; prints a table, writes test/bench/results.json
+bench: build prerequisites ## measure; prints a table, writes test/bench/results.json
 	$(TSX) test/bench/main.ts
 
 demo: node_modules prerequisites-nodes ## the whole of Berth on a local cluster
