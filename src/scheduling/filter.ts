@@ -122,16 +122,30 @@ function fitPool(
   if (!facts.healthy) {
     return { kind: 'pool-unhealthy', pool };
   }
-  const sizes = needs.map((need) => facts.allocatedFor(need.bytes));
-  const needed = sumBytes(sizes);
-  const lack = (): Lack => ({ pool, asked: sumBytes(needs.map((n) => n.bytes)), needed, room });
-  if (needed > room.free) {
-    return { kind: 'insufficient', ...lack() };
+  // Plain sums: this runs for every node of the cluster, for every pod.
+  let needed = 0;
+  let biggest = 0;
+  for (const need of needs) {
+    const size = facts.allocatedFor(need.bytes);
+    needed += size;
+    biggest = Math.max(biggest, size);
   }
-  if (Math.max(...sizes) > room.largest) {
-    return { kind: 'fragmented', ...lack() };
+  if (needed > room.free) {
+    return lackOf('insufficient', pool, needs, { needed: bytes(needed), room });
+  }
+  if (biggest > room.largest) {
+    return lackOf('fragmented', pool, needs, { needed: bytes(needed), room });
   }
   return { pool, needs, needed: bytes(needed), room };
+}
+
+function lackOf(
+  kind: 'insufficient' | 'fragmented',
+  pool: string,
+  needs: readonly VolumeNeed[],
+  { needed, room }: { needed: Bytes; room: Room },
+): Rejection {
+  return { kind, pool, asked: sumBytes(needs.map((need) => need.bytes)), needed, room };
 }
 
 /**
