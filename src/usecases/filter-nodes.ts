@@ -1,3 +1,4 @@
+import { sumBytes } from '../model/bytes.ts';
 import type { Pod } from '../model/pod.ts';
 import {
   describeRejection,
@@ -8,7 +9,7 @@ import {
   type Rejection,
   type Verdict,
 } from '../scheduling/filter.ts';
-import type { Holds } from '../scheduling/holds.ts';
+import type { Holds, Place } from '../scheduling/holds.ts';
 import type { PodNeeds } from '../scheduling/needs.ts';
 import type { Lookup, NodeReader } from './cluster.ts';
 import type { Now } from './ports.ts';
@@ -62,21 +63,23 @@ export function filterNodes(ports: FilterPorts): FilterNodes {
       return { feasible: nodeNames, rejected: new Map(), rejections: new Map(), needs };
     }
     const asked = { pod, needs, groups, nodeNames };
+    // What it held after an earlier attempt must not stand in its own way.
+    ports.holds.end(pod.uid);
     const deadline = ports.now() + patienceMs;
-    let answer = judge(asked, ports, true);
-    while (answer.feasible.length === 0 && groups.length > 0) {
+    let judged = judge(asked, ports, true);
+    while (judged.places.length === 0 && groups.length > 0) {
       const left = deadline - ports.now();
       if (left <= 0 || !ports.holds.anyBut(pod.uid, ports.now())) {
-        answer = judge(asked, ports, false);
+        judged = judge(asked, ports, false);
         break;
       }
       await ports.nextChange(left);
-      answer = judge(asked, ports, true);
+      judged = judge(asked, ports, true);
     }
     if (groups.length > 0) {
-      ports.holds.put(pod.uid, groups, answer.feasible, ports.now() + holdMs);
+      ports.holds.put(pod.uid, judged.places, ports.now() + holdMs);
     }
-    return answer;
+    return judged.answer;
   };
 }
 
@@ -88,7 +91,8 @@ export function judgeNodes(ports: FilterPorts): FilterNodes {
       return refuseAll(nodeNames, resolved.error.message);
     }
     const { needs } = resolved.value;
-    return judge({ pod, needs, groups: groupByPool(needs.volumes), nodeNames }, ports, false);
+    const groups = groupByPool(needs.volumes);
+    return judge({ pod, needs, groups, nodeNames }, ports, false).answer;
   };
 }
 
@@ -99,22 +103,51 @@ interface Asked {
   readonly nodeNames: readonly string[];
 }
 
-function judge(asked: Asked, ports: FilterPorts, mindHolds: boolean): FilterAnswer {
+interface Judged {
+  readonly answer: FilterAnswer;
+  /** The feasible nodes, with what the pod would take there. */
+  readonly places: readonly Place[];
+}
+
+function judge(asked: Asked, ports: FilterPorts, mindHolds: boolean): Judged {
   const minds = mindHolds && ports.holds.anyBut(asked.pod.uid, ports.now());
   const feasible: string[] = [];
+  const places: Place[] = [];
   const rejections = new Map<string, Rejection>();
   const rejected = new Map<string, string>();
+  const textOf = rejectionTexts();
   for (const name of asked.nodeNames) {
     const { fit, rejection } = judgeNode(asked, ports, name);
-    const no = rejection ?? (minds ? heldByOthers(asked, ports, name, fit) : undefined);
+    const no = rejection ?? (minds ? heldByOthers(ports.holds, name, fit) : undefined);
     if (no) {
       rejections.set(name, no);
-      rejected.set(name, describeRejection(no));
+      rejected.set(name, textOf(no));
     } else {
       feasible.push(name);
+      places.push({ node: name, fit: fit ?? [] });
     }
   }
-  return { feasible, rejected, rejections, needs: asked.needs };
+  return { answer: { feasible, rejected, rejections, needs: asked.needs }, places };
+}
+
+/** Thousands of nodes are refused for the same few reasons: most texts are made once. */
+function rejectionTexts(): (rejection: Rejection) => string {
+  let last: Rejection | undefined;
+  let text = '';
+  return (rejection) => {
+    if (!last || !haveSameText(last, rejection)) {
+      text = describeRejection(rejection);
+      last = rejection;
+    }
+    return text;
+  };
+}
+
+function haveSameText(a: Rejection, b: Rejection): boolean {
+  const pool = (one: Rejection): string => ('pool' in one ? one.pool : '');
+  const asked = (one: Rejection): number => ('asked' in one ? one.asked : 0);
+  const claim = (one: Rejection): string => ('claim' in one ? one.claim : '');
+  return a.kind === b.kind && pool(a) === pool(b) && asked(a) === asked(b) && claim(a) === claim(b);
 }
 
 function judgeNode({ needs, groups }: Asked, { nodes }: FilterPorts, name: string): Verdict {
@@ -122,17 +155,10 @@ function judgeNode({ needs, groups }: Asked, { nodes }: FilterPorts, name: strin
   return node ? fitNode(needs.pins, groups, node) : { rejection: { kind: 'unknown-node' } };
 }
 
-function heldByOthers(
-  { pod }: Asked,
-  { holds, nodes }: FilterPorts,
-  name: string,
-  fit: Fit | undefined,
-): Rejection | undefined {
-  for (const { pool, needs, needed, room } of fit ?? []) {
-    const allocatedFor = nodes.node(name)?.pool(pool)?.allocatedFor;
-    const held = allocatedFor ? holds.heldIn({ node: name, pool }, pod.uid, allocatedFor) : 0;
-    if (held + needed > room.free) {
-      const asked = needs.reduce((sum, need) => sum + need.bytes, 0) as typeof needed;
+function heldByOthers(holds: Holds, node: string, fit: Fit = []): Rejection | undefined {
+  for (const { pool, needs, needed, room } of fit) {
+    if (holds.heldIn({ node, pool }) + needed > room.free) {
+      const asked = sumBytes(needs.map((need) => need.bytes));
       return { kind: 'insufficient', pool, asked, needed, room };
     }
   }
