@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 
+import type { PersistentVolumeClaim } from '../../src/kube/objects.ts';
+import { claim } from '../support/objects.ts';
 import type { Figures } from './figures.ts';
-import { poolName, type SmallGround } from './small-ground.ts';
+import { poolName, type SmallGround, volumeSize } from './small-ground.ts';
 
 const warmUps = 5;
 const rounds = 60;
@@ -9,8 +11,22 @@ const width = 16;
 const waves = 6;
 const path = '/apis/berth.dev/v1alpha1/localvolumes';
 
+const anchor = 'bench-anchor';
+
+interface CreateGround extends SmallGround {
+  /** Of the claim that all volumes are for. */
+  readonly claimUid: string;
+}
+
 /** What one agent takes to make a volume and to remove it, without anything around. */
-export async function measureCreate(ground: SmallGround, figures: Figures): Promise<void> {
+export async function measureCreate(
+  { kube, ...rest }: SmallGround,
+  figures: Figures,
+): Promise<void> {
+  // Control takes back the volumes of claims that do not exist.
+  await kube.create(claim(anchor, poolName, volumeSize));
+  const { metadata } = await kube.get<PersistentVolumeClaim>('PersistentVolumeClaim', anchor);
+  const ground = { kube, ...rest, claimUid: metadata?.uid ?? '' };
   const made: number[] = [];
   const removed: number[] = [];
   for (let round = -warmUps; round < rounds; round += 1) {
@@ -24,9 +40,10 @@ export async function measureCreate(ground: SmallGround, figures: Figures): Prom
   figures.addTimes('create.loop', made);
   figures.addTimes('delete.loop', removed);
   await measureParallel(ground, figures);
+  await kube.delete('PersistentVolumeClaim', anchor);
 }
 
-async function measureParallel(ground: SmallGround, figures: Figures): Promise<void> {
+async function measureParallel(ground: CreateGround, figures: Figures): Promise<void> {
   const made: number[] = [];
   const removed: number[] = [];
   for (let wave = 0; wave < waves; wave += 1) {
@@ -38,20 +55,23 @@ async function measureParallel(ground: SmallGround, figures: Figures): Promise<v
   figures.addTimes(`delete.loop.parallel${width}`, removed);
 }
 
-async function make({ cluster, nodes, watched }: SmallGround, name: string): Promise<number> {
+async function make(
+  { cluster, nodes, watched, claimUid }: CreateGround,
+  name: string,
+): Promise<number> {
   const startedAt = performance.now();
-  await cluster.api.request('POST', path, { body: volumeOn(nodes[0] ?? '', name) });
+  await cluster.api.request('POST', path, { body: volumeOn(nodes[0] ?? '', name, claimUid) });
   return (await watched.volumeReady(name)) - startedAt;
 }
 
-async function remove({ cluster, watched }: SmallGround, name: string): Promise<number> {
+async function remove({ cluster, watched }: CreateGround, name: string): Promise<number> {
   const startedAt = performance.now();
   await cluster.api.request('DELETE', `${path}/${name}`);
   return (await watched.volumeGone(name)) - startedAt;
 }
 
 /** As control writes it, but without control's finalizer: the agent may remove it at once. */
-function volumeOn(node: string, name: string): object {
+function volumeOn(node: string, name: string, uid: string): object {
   return {
     apiVersion: 'berth.dev/v1alpha1',
     kind: 'LocalVolume',
@@ -62,7 +82,7 @@ function volumeOn(node: string, name: string): object {
       bytes: 1024 * 1024,
       volumeMode: 'Filesystem',
       fsType: 'ext4',
-      claimRef: { namespace: 'default', name: 'bench', uid: name.slice('pvc-'.length) },
+      claimRef: { namespace: 'default', name: anchor, uid },
       erase: 'discard',
     },
   };

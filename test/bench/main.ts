@@ -11,13 +11,14 @@ import { measureControlMemory, measureNodeMemory } from './memory.ts';
 import { openSmallGround, type SmallGround } from './small-ground.ts';
 import { runStage, type Stage } from './stage.ts';
 import { measureVerbs } from './verbs.ts';
+import { measureWebhook } from './webhook.ts';
 import { measureWakeup } from './wakeup.ts';
 
 // Parts are named here; `BENCH_ONLY=filter,bind` runs those alone.
 
 const manyNodes: Stage<BigGround> = {
   open: openBigGround,
-  parts: { filter: measureVerbs, memory: measureControlMemory },
+  parts: { filter: measureVerbs, 'memory.control': measureControlMemory },
 };
 
 const realVolumes: Stage<SmallGround> = {
@@ -30,7 +31,8 @@ const realVolumes: Stage<SmallGround> = {
     // Leaves its volumes to the ones that follow.
     burst: measureBurst,
     idle: measureIdle,
-    memory: measureNodeMemory,
+    'memory.node': measureNodeMemory,
+    webhook: measureWebhook,
   },
 };
 

@@ -6,7 +6,7 @@ import { resourcePath, type Resource } from '../../src/kube/paths.ts';
 import { createReflector, type Reflector } from '../../src/kube/reflector.ts';
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} };
-const patienceMs = 120_000;
+const patienceMs = 240_000;
 
 /** Hears of pods and volumes by a watch, and tells the moment when something came to be. */
 export class Watched {
