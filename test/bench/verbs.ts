@@ -6,6 +6,7 @@ import { claim } from '../support/objects.ts';
 import { type BigGround, poolName } from './big-ground.ts';
 import { Caller } from './caller.ts';
 import { type Figures, percentile } from './figures.ts';
+import { cpuMs } from './process-cost.ts';
 import { realisticPod } from './realistic-pod.ts';
 
 const nameCounts = [100, 1_000, 5_000];
@@ -26,7 +27,8 @@ interface FilterAnswer {
 
 /**
  * Filter and prioritize over HTTP, one call after the other on one connection, as the serial
- * loop of kube-scheduler makes them; and in turn with them a server that decides nothing.
+ * loop of kube-scheduler makes them; and in turn with them a server that decides nothing. `cycle`
+ * is what control spends on one pod, filter and prioritize together.
  */
 export async function measureVerbs(ground: BigGround, figures: Figures): Promise<void> {
   const floor = await startFloor(ground);
@@ -38,7 +40,11 @@ export async function measureVerbs(ground: BigGround, figures: Figures): Promise
     const body = Buffer.from(requestOf(pod, names));
     await checkAnswer(caller, `${verbs}/filter`, body, count);
     const times = { filter: [] as number[], prioritize: [] as number[], floor: [] as number[] };
+    let cpuBefore = 0;
     for (let round = -warmUps; round < rounds; round += 1) {
+      if (round === 0) {
+        cpuBefore = cpuMs(ground.control.program);
+      }
       const filter = await caller.post(`${verbs}/filter`, body);
       const prioritize = await caller.post(`${verbs}/prioritize`, body);
       const least = await caller.post(floor, body);
@@ -53,6 +59,9 @@ export async function measureVerbs(ground: BigGround, figures: Figures): Promise
     figures.addTimes(`prioritize.${count}`, times.prioritize, baseline);
     const ratio = percentile(times.filter, 0.5) / percentile(times.floor, 0.5);
     figures.add(`filter.${count}.floor_ratio`, ratio, 'ratio', rounds);
+    // Time of the processor, not of the clock: others on the machine hardly change it.
+    const cpu = (cpuMs(ground.control.program) - cpuBefore) / rounds;
+    figures.add(`cycle.${count}.cpu_ms`, cpu, 'ms', rounds);
   }
   await measureBusy(ground, caller, pod, figures);
   await measureFull(ground, caller, pod, figures);
