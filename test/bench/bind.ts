@@ -6,9 +6,9 @@ import type { Figures } from './figures.ts';
 import { nobody, poolName, type SmallGround, volumeSize } from './small-ground.ts';
 
 const warmUps = 10;
-const rounds = 100;
+const rounds = 60;
 const width = 16;
-const waves = 8;
+const waves = 5;
 
 /**
  * From the bind call to its answer: all that a new volume takes, from the LocalVolume to the

@@ -27,12 +27,14 @@ export async function measureBurst(ground: SmallGround, figures: Figures): Promi
   const name = `burst.${agentCount}x${podsPerNode}`;
   const bare = await burst(ground, 'bare', count, false);
   await clearAway(ground);
-  const before = await countFailures(ground);
+  const before = total(await countFailures(ground));
   const times = await burst(ground, 'full', count, true);
+  const after = await countFailures(ground);
+  after.forEach((count, kind) => console.error(`burst: ${count} x ${kind}`));
   figures.add(`${name}.bare_ms`, bare, 'ms', count);
   figures.add(`${name}.ms`, times, 'ms', count);
   figures.add(`${name}.ratio`, times / bare, 'ratio', count);
-  figures.add(`${name}.failed`, (await countFailures(ground)) - before, 'count', count);
+  figures.add(`${name}.failed`, total(after) - before, 'count', count);
 }
 
 async function burst(
@@ -54,10 +56,20 @@ async function burst(
   return Math.max(...(await Promise.all(bound))) - startedAt;
 }
 
-async function countFailures({ cluster }: SmallGround): Promise<number> {
+/** How often which failure was told, by its text without names and numbers. */
+async function countFailures({ cluster }: SmallGround): Promise<ReadonlyMap<string, number>> {
   const path = '/api/v1/events';
   const { items } = await cluster.api.request<{ items: KubeEvent[] }>('GET', path);
-  return items
-    .filter(({ reason = '' }) => failures.includes(reason))
-    .reduce((sum, { count = 1 }) => sum + count, 0);
+  const counts = new Map<string, number>();
+  for (const { reason = '', message = '', count = 1 } of items) {
+    if (failures.includes(reason)) {
+      const kind = `${reason}: ${message.slice(0, 200).replace(/[\w/-]*\d[\w.-]*/g, '#')}`;
+      counts.set(kind, (counts.get(kind) ?? 0) + count);
+    }
+  }
+  return counts;
+}
+
+function total(counts: ReadonlyMap<string, number>): number {
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
 }

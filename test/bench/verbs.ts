@@ -10,7 +10,7 @@ import { cpuMs } from './process-cost.ts';
 import { realisticPod } from './realistic-pod.ts';
 
 const nameCounts = [100, 1_000, 5_000];
-const warmUps = 200;
+const warmUps = 120;
 const rounds = 300;
 /** Filtered pods that hold room while the measured one is filtered, as in a burst. */
 const podsOnTheWay = 32;
