@@ -17,6 +17,7 @@ import { podStore } from '../kube/pods.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Holds } from '../scheduling/holds.ts';
 import { Ledger } from '../scheduling/ledger.ts';
+import { BindLoad } from '../usecases/bind-load.ts';
 import type { Log } from '../usecases/ports.ts';
 import { provision } from '../usecases/provision.ts';
 
@@ -60,6 +61,7 @@ export function controlParts(client: KubeClient, config: ControlConfig, log: Log
     lookup: clusterLookup(state, api),
     liveLookup: clusterLookup(state, api, true),
     holds: new Holds(ring),
+    load: new BindLoad(ring),
     changes,
     events: eventSink({ api, log, now, component: 'berth-control' }),
     provision: provision({ ledger, nodes, volumes, persistentVolumes, log, readyTimeoutMs }),

@@ -55,9 +55,12 @@ export function controlMetrics(gauges: Gauges): ControlMetrics {
     registry,
     verb: (verb, outcome, seconds) => verbs.observe({ verb, outcome }, seconds),
     rejected: (all) => {
+      // Counted here first: there may be thousands of one kind.
+      const counts = new Map<string, number>();
       for (const { kind } of all) {
-        rejections.inc({ reason: kind });
+        counts.set(kind, (counts.get(kind) ?? 0) + 1);
       }
+      counts.forEach((count, reason) => rejections.inc({ reason }, count));
     },
     reconcileFailed: (loop) => failures.inc({ loop }),
   };

@@ -8,11 +8,11 @@ import type { PreemptNodes } from '../usecases/preempt-nodes.ts';
 import type { PrioritizeNodes } from '../usecases/prioritize-nodes.ts';
 import type { Pod } from '../model/pod.ts';
 import {
+  formatFilterResult,
   parseBindingArgs,
   parseExtenderArgs,
   parsePreemptionArgs,
   toFilterError,
-  toFilterResult,
   toHostPriorities,
   toPreemptionResult,
 } from './extender-wire.ts';
@@ -61,7 +61,7 @@ export function extenderApp(handlers: ExtenderHandlers): Express {
     }
     const { pod, nodeNames } = args.value;
     const answer = await handlers.filter(pod, nodeNames);
-    res.json(toFilterResult(answer, handlers.knowsUnresolvable()));
+    res.type('json').send(formatFilterResult(answer, handlers.knowsUnresolvable()));
     const seconds = secondsSince(startedAt);
     handlers.observed('filter', 'ok', seconds);
     handlers.filtered(pod, answer, seconds);

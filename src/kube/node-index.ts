@@ -1,8 +1,9 @@
 import type { Bytes } from '../model/bytes.ts';
 import { poolOfCapacityAnnotation } from '../model/names.ts';
-import { parsePoolReport } from '../model/pool.ts';
+import { parsePoolReport, type PoolReport } from '../model/pool.ts';
+import type { Result } from '../model/result.ts';
 import type { NodeFacts, PoolFacts } from '../scheduling/filter.ts';
-import type { Ledger } from '../scheduling/ledger.ts';
+import type { Ledger, Room } from '../scheduling/ledger.ts';
 import type { Labels } from '../scheduling/node-affinity.ts';
 import type { NodeReader } from '../usecases/cluster.ts';
 import type { Now } from '../usecases/ports.ts';
@@ -18,24 +19,87 @@ export interface NodeIndexOptions {
   readonly silentAfterMs: number;
 }
 
-interface KnownPool {
-  readonly healthy: boolean;
-  readonly problem: string | undefined;
-}
-
-interface KnownNode {
-  readonly labels: Labels;
-  readonly pools: ReadonlyMap<string, KnownPool>;
-  readonly facts: NodeFacts;
-}
-
 interface Heartbeat {
-  readonly renewTime: string;
+  /** Both are missing while nothing has been heard. */
+  renewTime: string | undefined;
   /** By our own clock: the clocks of nodes are not to be trusted. */
-  readonly seenAt: number;
+  seenAt: number | undefined;
 }
 
 const asAsked = (size: Bytes): Bytes => size;
+
+const noStoragePool = 'has no StoragePool of that name that can be read';
+
+// Classes, and references in place of searches by name: the scheduler asks for every node of the
+// cluster twice per pod, and objects with getters of their own are an order slower to read.
+
+/** A pool of a node as its last report says it; the rest is looked up at every question. */
+class KnownPool implements PoolFacts {
+  readonly #name: string;
+  readonly #problem: string | undefined;
+  readonly #rule: AllocationRule;
+  readonly #room: () => Room | undefined;
+  readonly #healthy: boolean;
+
+  constructor(
+    name: string,
+    report: Result<PoolReport, string>,
+    { rule, room }: { rule: AllocationRule; room: () => Room | undefined },
+  ) {
+    this.#name = name;
+    this.#healthy = report.ok && report.value.healthy;
+    this.#problem = report.ok ? undefined : `has an unreadable report: ${report.error}`;
+    this.#rule = rule;
+    this.#room = room;
+  }
+
+  get healthy(): boolean {
+    return this.#healthy && this.#rule(this.#name) !== undefined;
+  }
+
+  get problem(): string | undefined {
+    return this.#rule(this.#name) ? this.#problem : noStoragePool;
+  }
+
+  get room(): Room | undefined {
+    return this.#room();
+  }
+
+  get allocatedFor(): (size: Bytes) => Bytes {
+    return this.#rule(this.#name) ?? asAsked;
+  }
+}
+
+class KnownNode implements NodeFacts {
+  readonly name: string;
+  readonly labels: Labels;
+  readonly pools: ReadonlyMap<string, KnownPool>;
+  readonly #isAlive: () => boolean;
+
+  constructor(
+    name: string,
+    labels: Labels,
+    pools: ReadonlyMap<string, KnownPool>,
+    isAlive: () => boolean,
+  ) {
+    this.name = name;
+    this.labels = labels;
+    this.pools = pools;
+    this.#isAlive = isAlive;
+  }
+
+  get alive(): boolean {
+    return this.#isAlive();
+  }
+
+  get poolNames(): readonly string[] {
+    return [...this.pools.keys()];
+  }
+
+  pool(name: string): PoolFacts | undefined {
+    return this.pools.get(name);
+  }
+}
 
 /**
  * What the nodes say of themselves: labels, pool reports, signs of life. Reports go on into the
@@ -51,7 +115,7 @@ export class NodeIndex implements NodeReader {
   }
 
   node(name: string): NodeFacts | undefined {
-    return this.#nodes.get(name)?.facts;
+    return this.#nodes.get(name);
   }
 
   names(): Iterable<string> {
@@ -61,8 +125,7 @@ export class NodeIndex implements NodeReader {
   /** Takes over a node, as the Node object says it. */
   putNode({ metadata = {} }: Node): void {
     const name = metadata.name ?? '';
-    const labels = metadata.labels ?? {};
-    const before = this.#nodes.get(name)?.pools ?? new Map<string, KnownPool>();
+    const before = this.#nodes.get(name)?.pools.keys() ?? [];
     const pools = new Map<string, KnownPool>();
     for (const [key, text] of Object.entries(metadata.annotations ?? {})) {
       const pool = poolOfCapacityAnnotation(key);
@@ -70,22 +133,14 @@ export class NodeIndex implements NodeReader {
         pools.set(pool, this.#readPool(name, pool, text));
       }
     }
-    for (const pool of before.keys()) {
+    for (const pool of before) {
       if (!pools.has(pool)) {
         this.#options.ledger.setReport({ node: name, pool }, undefined);
       }
     }
-    const alive = (): boolean => this.isAlive(name);
-    const facts: NodeFacts = {
-      name,
-      labels,
-      get alive() {
-        return alive();
-      },
-      poolNames: [...pools.keys()],
-      pool: (pool) => this.#poolFacts(name, pool),
-    };
-    this.#nodes.set(name, { labels, pools, facts });
+    const heartbeat = this.#heartbeatOf(name);
+    const isAlive = (): boolean => this.#isFresh(heartbeat);
+    this.#nodes.set(name, new KnownNode(name, metadata.labels ?? {}, pools, isAlive));
   }
 
   removeNode(name: string): void {
@@ -93,29 +148,31 @@ export class NodeIndex implements NodeReader {
       this.#options.ledger.setReport({ node: name, pool }, undefined);
     }
     this.#nodes.delete(name);
+    this.#forgetUnused(name);
   }
 
   /** Takes over a sign of life. What is read first may be old, so its own time counts then. */
   putHeartbeat({ spec = {} }: Lease): void {
-    const node = spec.holderIdentity ?? '';
+    const heartbeat = this.#heartbeatOf(spec.holderIdentity ?? '');
     const renewTime = spec.renewTime ?? '';
-    const before = this.#heartbeats.get(node);
-    if (before?.renewTime === renewTime) {
+    if (heartbeat.renewTime === renewTime) {
       return;
     }
     const now = this.#options.now();
-    const seenAt = before ? now : Math.min(now, Date.parse(renewTime) || 0);
-    this.#heartbeats.set(node, { renewTime, seenAt });
+    const isFirst = heartbeat.renewTime === undefined;
+    heartbeat.seenAt = isFirst ? Math.min(now, Date.parse(renewTime) || 0) : now;
+    heartbeat.renewTime = renewTime;
   }
 
   removeHeartbeat({ spec = {} }: Lease): void {
-    this.#heartbeats.delete(spec.holderIdentity ?? '');
+    const name = spec.holderIdentity ?? '';
+    Object.assign(this.#heartbeatOf(name), silence());
+    this.#forgetUnused(name);
   }
 
   isAlive(name: string): boolean {
-    const seenAt = this.#heartbeats.get(name)?.seenAt;
-    const { now, silentAfterMs } = this.#options;
-    return seenAt !== undefined && now() - seenAt <= silentAfterMs;
+    const heartbeat = this.#heartbeats.get(name);
+    return heartbeat !== undefined && this.#isFresh(heartbeat);
   }
 
   /** What a volume occupies that no agent has confirmed yet. */
@@ -124,24 +181,34 @@ export class NodeIndex implements NodeReader {
   }
 
   #readPool(node: string, pool: string, text: string): KnownPool {
+    const { ledger, allocationRule: rule } = this.#options;
     const report = parsePoolReport(text);
-    this.#options.ledger.setReport({ node, pool }, report.ok ? report.value : undefined);
-    return report.ok
-      ? { healthy: report.value.healthy, problem: undefined }
-      : { healthy: false, problem: `has an unreadable report: ${report.error}` };
+    ledger.setReport({ node, pool }, report.ok ? report.value : undefined);
+    return new KnownPool(pool, report, { rule, room: ledger.roomReader({ node, pool }) });
   }
 
-  #poolFacts(node: string, pool: string): PoolFacts | undefined {
-    const known = this.#nodes.get(node)?.pools.get(pool);
-    if (!known) {
-      return undefined;
+  #isFresh({ seenAt }: Heartbeat): boolean {
+    const { now, silentAfterMs } = this.#options;
+    return seenAt !== undefined && now() - seenAt <= silentAfterMs;
+  }
+
+  /** One object per node for as long as its Node or its Lease is there. */
+  #heartbeatOf(name: string): Heartbeat {
+    let heartbeat = this.#heartbeats.get(name);
+    if (!heartbeat) {
+      heartbeat = silence();
+      this.#heartbeats.set(name, heartbeat);
     }
-    const room = this.#options.ledger.room({ node, pool });
-    const rule = this.#options.allocationRule(pool);
-    return rule
-      ? { ...known, room, allocatedFor: rule }
-      : { healthy: false, problem: noStoragePool, room, allocatedFor: asAsked };
+    return heartbeat;
+  }
+
+  #forgetUnused(name: string): void {
+    if (!this.#nodes.has(name) && this.#heartbeats.get(name)?.renewTime === undefined) {
+      this.#heartbeats.delete(name);
+    }
   }
 }
 
-const noStoragePool = 'has no StoragePool of that name that can be read';
+function silence(): Heartbeat {
+  return { renewTime: undefined, seenAt: undefined };
+}

@@ -122,16 +122,31 @@ function fitPool(
   if (!facts.healthy) {
     return { kind: 'pool-unhealthy', pool };
   }
-  const sizes = needs.map((need) => facts.allocatedFor(need.bytes));
-  const needed = sumBytes(sizes);
-  const lack = (): Lack => ({ pool, asked: sumBytes(needs.map((n) => n.bytes)), needed, room });
+  // Plain sums: this runs for every node of the cluster, for every pod.
+  let sum = 0;
+  let biggest = 0;
+  for (const need of needs) {
+    const size = facts.allocatedFor(need.bytes);
+    sum += size;
+    biggest = Math.max(biggest, size);
+  }
+  const needed = bytes(Math.min(sum, Number.MAX_SAFE_INTEGER));
   if (needed > room.free) {
-    return { kind: 'insufficient', ...lack() };
+    return lackOf('insufficient', pool, needs, { needed, room });
   }
-  if (Math.max(...sizes) > room.largest) {
-    return { kind: 'fragmented', ...lack() };
+  if (biggest > room.largest) {
+    return lackOf('fragmented', pool, needs, { needed, room });
   }
-  return { pool, needs, needed: bytes(needed), room };
+  return { pool, needs, needed, room };
+}
+
+function lackOf(
+  kind: 'insufficient' | 'fragmented',
+  pool: string,
+  needs: readonly VolumeNeed[],
+  { needed, room }: { needed: Bytes; room: Room },
+): Rejection {
+  return { kind, pool, asked: sumBytes(needs.map((need) => need.bytes)), needed, room };
 }
 
 /**

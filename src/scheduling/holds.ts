@@ -1,12 +1,16 @@
-import type { Bytes } from '../model/bytes.ts';
-import type { NeedsByPool } from './filter.ts';
+import type { Fit } from './filter.ts';
 import type { PoolId } from './ledger.ts';
 
 /** What a pod that was filtered, and not bound yet, may take from any node it fits. */
 interface Hold {
-  readonly groups: NeedsByPool;
-  readonly nodes: ReadonlySet<string>;
+  readonly places: readonly Place[];
   readonly until: number;
+}
+
+/** One node that a pod fits, and what it would take there. */
+export interface Place {
+  readonly node: string;
+  readonly fit: Fit;
 }
 
 /**
@@ -15,9 +19,13 @@ interface Hold {
  * kube-scheduler filters one pod after another, but binds in the background: the next pod is
  * often filtered before the bind of the one before has arrived. In that gap nobody knows which of
  * its feasible nodes the first pod gets, so it holds room on each of them for a moment.
+ *
+ * What is held is kept as sums by pool and node: in a burst dozens of pods hold thousands of nodes.
+ * Sums that are 0 again stay, since the next pod mostly holds the same nodes.
  */
 export class Holds {
   readonly #byPod = new Map<string, Hold>();
+  readonly #sums = new Map<string, Map<string, number>>();
   readonly #ended: () => void;
 
   /** @param ended - hears whenever a pod stops holding */
@@ -25,12 +33,14 @@ export class Holds {
     this.#ended = ended;
   }
 
-  put(podUid: string, groups: NeedsByPool, nodes: Iterable<string>, until: number): void {
-    this.#byPod.set(podUid, { groups, nodes: new Set(nodes), until });
+  put(podUid: string, places: readonly Place[], until: number): void {
+    this.#drop(podUid);
+    this.#byPod.set(podUid, { places, until });
+    this.#addUp(places, 1);
   }
 
   end(podUid: string): void {
-    if (this.#byPod.delete(podUid)) {
+    if (this.#drop(podUid)) {
       this.#ended();
     }
   }
@@ -40,7 +50,7 @@ export class Holds {
     let any = false;
     for (const [uid, hold] of this.#byPod) {
       if (hold.until <= now) {
-        this.#byPod.delete(uid);
+        this.#drop(uid);
       } else if (uid !== podUid) {
         any = true;
       }
@@ -48,18 +58,31 @@ export class Holds {
     return any;
   }
 
-  /** What other pods hold in a pool, in the backend's real sizes. */
-  heldIn({ node, pool }: PoolId, exceptPod: string, allocatedFor: (size: Bytes) => Bytes): number {
-    let held = 0;
-    for (const [uid, hold] of this.#byPod) {
-      if (uid === exceptPod || !hold.nodes.has(node)) {
-        continue;
-      }
-      const group = hold.groups.find((one) => one.pool === pool);
-      for (const need of group?.needs ?? []) {
-        held += allocatedFor(need.bytes);
+  /** What all pods together hold in a pool, in the backend's real sizes. */
+  heldIn({ node, pool }: PoolId): number {
+    return this.#sums.get(pool)?.get(node) ?? 0;
+  }
+
+  #drop(podUid: string): boolean {
+    const hold = this.#byPod.get(podUid);
+    if (hold) {
+      this.#byPod.delete(podUid);
+      this.#addUp(hold.places, -1);
+    }
+    return hold !== undefined;
+  }
+
+  #addUp(places: readonly Place[], sign: 1 | -1): void {
+    for (const { node, fit } of places) {
+      for (const { pool, needed } of fit) {
+        let sums = this.#sums.get(pool);
+        if (!sums) {
+          sums = new Map();
+          this.#sums.set(pool, sums);
+        }
+        const sum = (sums.get(node) ?? 0) + sign * needed;
+        sums.set(node, sum);
       }
     }
-    return held;
   }
 }

@@ -48,6 +48,8 @@ interface Account {
   report: PoolReport | undefined;
   readonly volumes: Map<string, LedgerVolume>;
   readonly reservations: Map<string, Reservation>;
+  /** Worked out once between two changes; missing after a change. */
+  room: Room | undefined;
 }
 
 const nobody: ReadonlySet<string> = new Set();
@@ -165,10 +167,32 @@ export class Ledger {
    */
   room({ node, pool }: PoolId, except: ReadonlySet<string> = nobody): Room | undefined {
     const account = this.#accounts.get(node)?.get(pool);
-    if (!account?.report) {
+    return account && this.#roomOf(account, except);
+  }
+
+  /**
+   * The same without the search for the pool, for those who ask for thousands of pools at once.
+   * Ask for it again after each `setReport` of the pool.
+   */
+  roomReader({ node, pool }: PoolId): () => Room | undefined {
+    // An account lives at least as long as the report in it.
+    const account = this.#accounts.get(node)?.get(pool);
+    return () => account && this.#roomOf(account, nobody);
+  }
+
+  #roomOf(account: Account, except: ReadonlySet<string>): Room | undefined {
+    if (except.size > 0) {
+      return this.#countRoom(account, except);
+    }
+    account.room ??= this.#countRoom(account, except);
+    return account.room;
+  }
+
+  #countRoom(account: Account, except: ReadonlySet<string>): Room | undefined {
+    const { report } = account;
+    if (!report) {
       return undefined;
     }
-    const { report } = account;
     let given = 0;
     let unseen = 0;
     for (const volume of account.volumes.values()) {
@@ -202,6 +226,7 @@ export class Ledger {
     return volume?.node === node && volume.pool === pool;
   }
 
+  /** The account of a pool, to be changed. */
   #account({ node, pool }: PoolId): Account {
     let pools = this.#accounts.get(node);
     if (!pools) {
@@ -210,9 +235,15 @@ export class Ledger {
     }
     let account = pools.get(pool);
     if (!account) {
-      account = { report: undefined, volumes: new Map(), reservations: new Map() };
+      account = {
+        report: undefined,
+        volumes: new Map(),
+        reservations: new Map(),
+        room: undefined,
+      };
       pools.set(pool, account);
     }
+    account.room = undefined;
     return account;
   }
 

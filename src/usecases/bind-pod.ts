@@ -4,6 +4,7 @@ import { err, ok, type Result } from '../model/result.ts';
 import type { Holds } from '../scheduling/holds.ts';
 import { matchesTerms } from '../scheduling/node-affinity.ts';
 import type { Pin } from '../scheduling/needs.ts';
+import type { BindLoad } from './bind-load.ts';
 import type { Lookup, NodeReader, PodStore } from './cluster.ts';
 import type { EventSink, ObjectRef } from './ports.ts';
 import type { Provision } from './provision.ts';
@@ -22,6 +23,7 @@ export interface BindPorts {
   readonly lookup: Lookup;
   readonly nodes: NodeReader;
   readonly holds: Holds;
+  readonly load: BindLoad;
   readonly provision: Provision;
   readonly events: EventSink;
   readonly sleep: (ms: number) => Promise<void>;
@@ -43,7 +45,11 @@ export function bindPod(ports: BindPorts): BindPod {
     if (joined) {
       return joined;
     }
-    const work = bindOnce(request, ports).finally(() => running.delete(key));
+    ports.load.begin();
+    const work = bindOnce(request, ports).finally(() => {
+      running.delete(key);
+      ports.load.end();
+    });
     running.set(key, work);
     return work;
   };

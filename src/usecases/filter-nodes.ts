@@ -9,8 +9,9 @@ import {
   type Rejection,
   type Verdict,
 } from '../scheduling/filter.ts';
-import type { Holds } from '../scheduling/holds.ts';
+import type { Holds, Place } from '../scheduling/holds.ts';
 import type { PodNeeds } from '../scheduling/needs.ts';
+import type { BindLoad } from './bind-load.ts';
 import type { Lookup, NodeReader } from './cluster.ts';
 import type { Now } from './ports.ts';
 import { resolveNeeds } from './resolve-needs.ts';
@@ -30,13 +31,21 @@ export interface FilterPorts {
   readonly lookup: Lookup;
   readonly nodes: NodeReader;
   readonly holds: Holds;
+  readonly load: Pick<BindLoad, 'running'>;
   readonly now: Now;
-  /** Resolves at the next change of holds or reservations, or after `ms`. */
+  /** Resolves at the next end of a hold or a bind, or after `ms`. */
   readonly nextChange: (ms: number) => Promise<void>;
 }
 
 /** How long a filtered pod holds room while its bind is awaited. */
 const holdMs = 400;
+/**
+ * kube-scheduler goes on filtering while its binds run, without a limit. With hundreds of them
+ * open none is answered in time; with this many the agents and the API server are busy.
+ */
+const manyBinds = 48;
+/** How long a filter lets that many binds catch up; a pod is never held up for longer. */
+const catchUpMs = 2_000;
 /** How long a filter waits for the binds of others, when nothing is left for it otherwise. */
 const patienceMs = 60;
 
@@ -62,23 +71,31 @@ export function filterNodes(ports: FilterPorts): FilterNodes {
     if (groups.length === 0 && needs.pins.length === 0) {
       return { feasible: nodeNames, rejected: new Map(), rejections: new Map(), needs };
     }
+    await letBindsCatchUp(ports);
     const asked = { pod, needs, groups, nodeNames };
+    // What it held after an earlier attempt must not stand in its own way.
+    ports.holds.end(pod.uid);
     const deadline = ports.now() + patienceMs;
-    let { answer, heldBack } = judge(asked, ports, true);
-    while (answer.feasible.length === 0 && heldBack) {
+    let judged = judge(asked, ports, true);
+    while (judged.places.length === 0 && judged.heldBack) {
       const left = deadline - ports.now();
       if (left > 0) {
         await ports.nextChange(left);
       }
-      ({ answer, heldBack } = judge(asked, ports, left > 0));
+      judged = judge(asked, ports, left > 0);
     }
-    if (groups.length > 0 && answer.feasible.length > 0) {
-      ports.holds.put(pod.uid, groups, answer.feasible, ports.now() + holdMs);
-    } else {
-      ports.holds.end(pod.uid);
+    if (groups.length > 0 && judged.places.length > 0) {
+      ports.holds.put(pod.uid, judged.places, ports.now() + holdMs);
     }
-    return answer;
+    return judged.answer;
   };
+}
+
+async function letBindsCatchUp({ load, now, nextChange }: FilterPorts): Promise<void> {
+  const deadline = now() + catchUpMs;
+  for (let left = catchUpMs; left > 0 && load.running >= manyBinds; left = deadline - now()) {
+    await nextChange(left);
+  }
 }
 
 /** The same judgement without waiting or holding anything: for people who ask. */
@@ -89,8 +106,8 @@ export function judgeNodes(ports: FilterPorts): FilterNodes {
       return refuseAll(nodeNames, resolved.error.message);
     }
     const { needs } = resolved.value;
-    const asked = { pod, needs, groups: groupByPool(needs.volumes), nodeNames };
-    return judge(asked, ports, false).answer;
+    const groups = groupByPool(needs.volumes);
+    return judge({ pod, needs, groups, nodeNames }, ports, false).answer;
   };
 }
 
@@ -101,31 +118,56 @@ interface Asked {
   readonly nodeNames: readonly string[];
 }
 
-interface Judgement {
+interface Judged {
   readonly answer: FilterAnswer;
+  /** The feasible nodes, with what the pod would take there. */
+  readonly places: readonly Place[];
   /** Some node fits, but for what other pods hold there. */
   readonly heldBack: boolean;
 }
 
-function judge(asked: Asked, ports: FilterPorts, mindHolds: boolean): Judgement {
+function judge(asked: Asked, ports: FilterPorts, mindHolds: boolean): Judged {
   const minds = mindHolds && ports.holds.anyBut(asked.pod.uid, ports.now());
   const feasible: string[] = [];
+  const places: Place[] = [];
   const rejections = new Map<string, Rejection>();
   const rejected = new Map<string, string>();
   let heldBack = false;
+  const textOf = rejectionTexts();
   for (const name of asked.nodeNames) {
     const { fit, rejection } = judgeNode(asked, ports, name);
-    const held = minds ? heldByOthers(asked, ports, name, fit) : undefined;
+    const held = minds ? heldByOthers(ports.holds, name, fit) : undefined;
     const no = rejection ?? held;
     heldBack ||= held !== undefined;
     if (no) {
       rejections.set(name, no);
-      rejected.set(name, describeRejection(no));
+      rejected.set(name, textOf(no));
     } else {
       feasible.push(name);
+      places.push({ node: name, fit: fit ?? [] });
     }
   }
-  return { answer: { feasible, rejected, rejections, needs: asked.needs }, heldBack };
+  return { answer: { feasible, rejected, rejections, needs: asked.needs }, places, heldBack };
+}
+
+/** Thousands of nodes are refused for the same few reasons: most texts are made once. */
+function rejectionTexts(): (rejection: Rejection) => string {
+  let last: Rejection | undefined;
+  let text = '';
+  return (rejection) => {
+    if (!last || !haveSameText(last, rejection)) {
+      text = describeRejection(rejection);
+      last = rejection;
+    }
+    return text;
+  };
+}
+
+function haveSameText(a: Rejection, b: Rejection): boolean {
+  const pool = (one: Rejection): string => ('pool' in one ? one.pool : '');
+  const asked = (one: Rejection): number => ('asked' in one ? one.asked : 0);
+  const claim = (one: Rejection): string => ('claim' in one ? one.claim : '');
+  return a.kind === b.kind && pool(a) === pool(b) && asked(a) === asked(b) && claim(a) === claim(b);
 }
 
 function judgeNode({ needs, groups }: Asked, { nodes }: FilterPorts, name: string): Verdict {
@@ -133,16 +175,9 @@ function judgeNode({ needs, groups }: Asked, { nodes }: FilterPorts, name: strin
   return node ? fitNode(needs.pins, groups, node) : { rejection: { kind: 'unknown-node' } };
 }
 
-function heldByOthers(
-  { pod }: Asked,
-  { holds, nodes }: FilterPorts,
-  name: string,
-  fit: Fit | undefined,
-): Rejection | undefined {
-  for (const { pool, needs, needed, room } of fit ?? []) {
-    const allocatedFor = nodes.node(name)?.pool(pool)?.allocatedFor;
-    const held = allocatedFor ? holds.heldIn({ node: name, pool }, pod.uid, allocatedFor) : 0;
-    if (held + needed > room.free) {
+function heldByOthers(holds: Holds, node: string, fit: Fit = []): Rejection | undefined {
+  for (const { pool, needs, needed, room } of fit) {
+    if (holds.heldIn({ node, pool }) + needed > room.free) {
       const asked = sumBytes(needs.map((need) => need.bytes));
       return { kind: 'insufficient', pool, asked, needed, room };
     }

@@ -1,5 +1,5 @@
 import type { Pod } from '../model/pod.ts';
-import { fitNode, groupByPool, type Fit } from '../scheduling/filter.ts';
+import { fitNode, groupByPool } from '../scheduling/filter.ts';
 import { scoreFits } from '../scheduling/score.ts';
 import type { Lookup, NodeReader } from './cluster.ts';
 import { resolveNeeds } from './resolve-needs.ts';
@@ -27,16 +27,14 @@ export function prioritizeNodes(ports: { lookup: Lookup; nodes: NodeReader }): P
     }
     const { pins, volumes } = resolved.value.needs;
     const groups = groupByPool(volumes);
-    const fits = new Map<string, Fit>();
-    for (const name of nodeNames) {
+    const fits = nodeNames.map((name) => {
       const node = ports.nodes.node(name);
-      const fit = node && fitNode(pins, groups, node).fit;
-      if (fit) {
-        fits.set(name, fit);
-      }
-    }
-    const scores = scoreFits([...fits.values()]);
-    const byName = new Map([...fits.keys()].map((name, i) => [name, scores[i] ?? 0]));
-    return nodeNames.map((node) => ({ node, score: byName.get(node) ?? 0 }));
+      return node && fitNode(pins, groups, node).fit;
+    });
+    const scores = scoreFits(fits.filter((fit) => fit !== undefined)).values();
+    return nodeNames.map((node, i) => ({
+      node,
+      score: fits[i] === undefined ? 0 : (scores.next().value ?? 0),
+    }));
   };
 }

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
-import { groupByPool } from '../../../src/scheduling/filter.ts';
+import { BindLoad } from '../../../src/usecases/bind-load.ts';
 import { Holds } from '../../../src/scheduling/holds.ts';
 import { bindPod, type BindPod } from '../../../src/usecases/bind-pod.ts';
 import { provision } from '../../../src/usecases/provision.ts';
-import { aClaim, aClass, aPersistentVolume, aPod, aVolume, need } from '../../support/facts.ts';
+import { aClaim, aClass, aPersistentVolume, aPod, aVolume } from '../../support/facts.ts';
 import { FakeCluster, silentLog } from '../../support/fake-cluster.ts';
 
 const pod = aPod('db', ['data']);
@@ -13,6 +13,7 @@ const request = { namespace: 'shop', name: 'db', uid: pod.uid, node: 'n1' };
 describe('bindPod', () => {
   let cluster: FakeCluster;
   let holds: Holds;
+  let load: BindLoad;
   let sleeps: number[];
   let whileAsleep: () => void;
   let bind: BindPod;
@@ -23,12 +24,13 @@ describe('bindPod', () => {
     cluster.podObjects.set('db', pod);
     cluster.put(aClaim('data', 10));
     holds = new Holds();
+    load = new BindLoad();
     sleeps = [];
     whileAsleep = () => {};
     const { ledger, nodes, volumes, persistentVolumes, pods, lookup, eventSink } = cluster;
     const made = { ledger, nodes, volumes, persistentVolumes, log: silentLog };
     bind = bindPod({
-      ...{ pods, lookup, nodes, holds, events: eventSink },
+      ...{ pods, lookup, nodes, holds, load, events: eventSink },
       provision: provision({ ...made, readyTimeoutMs: 1_000 }),
       sleep: async (ms) => {
         sleeps.push(ms);
@@ -53,6 +55,15 @@ describe('bindPod', () => {
     ]);
   });
 
+  it('counts as under way until it has ended, well or not', async () => {
+    cluster.before.set('ensure', () => expect(load.running).to.equal(1));
+    await bind(request);
+    cluster.breakAt('readPod');
+    await bind(request);
+
+    expect(load.running).to.equal(0);
+  });
+
   it('binds a pod without claims of ours', async () => {
     cluster.podObjects.set('db', aPod('db', []));
 
@@ -61,15 +72,15 @@ describe('bindPod', () => {
   });
 
   it('ends the hold of the pod as soon as the space is promised, and in any case', async () => {
-    const groups = groupByPool([need(10)]);
-    holds.put(pod.uid, groups, ['n1'], 1_000);
+    const places = [{ node: 'n1', fit: [] }];
+    holds.put(pod.uid, places, 1_000);
     cluster.before.set('ensure', () => {
       expect(holds.anyBut('another', 0)).to.equal(false);
       expect(cluster.ledger.room({ node: 'n1', pool: 'fast' })?.free).to.equal(90);
     });
     expect(await refusal()).to.equal('no refusal');
 
-    holds.put(pod.uid, groups, ['n1'], 1_000);
+    holds.put(pod.uid, places, 1_000);
     cluster.breakAt('readPod');
     await bind(request);
 

@@ -11,6 +11,7 @@ const second = aPod('second', ['two']);
 describe('filterNodes', () => {
   let cluster: FakeCluster;
   let holds: Holds;
+  let load: { running: number };
   let now: number;
   let pauses: number[];
   /** What happens while a filter waits. */
@@ -22,6 +23,7 @@ describe('filterNodes', () => {
     cluster.classes.set('fast', aClass('fast'));
     cluster.put(aClaim('one', 40), aClaim('two', 40));
     holds = new Holds();
+    load = { running: 0 };
     now = 0;
     pauses = [];
     meanwhile = () => {};
@@ -35,10 +37,28 @@ describe('filterNodes', () => {
       meanwhile();
     };
     const { lookup, nodes } = cluster;
-    return { lookup, nodes, holds, now: () => now, nextChange };
+    return { lookup, nodes, holds, load, now: () => now, nextChange };
   }
   const filter = (pod = first, nodes: readonly string[] = ['n1', 'n2']) =>
     filterNodes(ports())(pod, nodes);
+
+  it('lets binds catch up when too many are under way', async () => {
+    load.running = 48;
+    changesAfterMs = 100;
+    meanwhile = () => (load.running -= now > 250 ? 1 : 0);
+    const { feasible } = await filter();
+
+    expect(now).to.equal(300);
+    expect(feasible).to.deep.equal(['n1', 'n2']);
+  });
+
+  it('holds a pod up for two seconds at most', async () => {
+    load.running = 1_000;
+    changesAfterMs = 100;
+    await filter();
+
+    expect(now).to.equal(2_000);
+  });
 
   it('gives the nodes with room, and every other with its reason', async () => {
     cluster.put(aClaim('one', 60));

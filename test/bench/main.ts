@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+
+import { type BigGround, openBigGround } from './big-ground.ts';
+import { measureBind } from './bind.ts';
+import { measureBurst } from './burst.ts';
+import { measureClaimToBound } from './claim-to-bound.ts';
+import { measureCreate } from './create.ts';
+import { Figures } from './figures.ts';
+import { measureIdle } from './idle.ts';
+import { measureControlMemory, measureNodeMemory } from './memory.ts';
+import { openSmallGround, type SmallGround } from './small-ground.ts';
+import { runStage, type Stage } from './stage.ts';
+import { measureVerbs } from './verbs.ts';
+import { measureWebhook } from './webhook.ts';
+import { measureWakeup } from './wakeup.ts';
+
+// Parts are named here; `BENCH_ONLY=filter,bind` runs those alone.
+
+const manyNodes: Stage<BigGround> = {
+  open: openBigGround,
+  parts: { filter: measureVerbs, 'memory.control': measureControlMemory },
+};
+
+const realVolumes: Stage<SmallGround> = {
+  open: openSmallGround,
+  parts: {
+    create: measureCreate,
+    bind: measureBind,
+    claim_to_bound: measureClaimToBound,
+    wakeup: measureWakeup,
+    // Leaves its volumes to the ones that follow.
+    burst: measureBurst,
+    idle: measureIdle,
+    'memory.node': measureNodeMemory,
+    webhook: measureWebhook,
+  },
+};
+
+const only = process.env['BENCH_ONLY']?.split(',');
+const wanted = (part: string): boolean => only === undefined || only.includes(part);
+
+const figures = new Figures();
+let failed = await runStage(manyNodes, figures, wanted);
+failed += await runStage(realVolumes, figures, wanted);
+figures.write(join(import.meta.dirname, 'results.json'));
+console.log(figures.table());
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,29 @@
+import { readFileSync } from 'node:fs';
+
+import type { Program } from '../cluster/program.ts';
+
+/** Linux counts CPU time in ticks of a hundredth of a second, on every architecture (proc(5)). */
+const tickMs = 10;
+
+/** The most memory a process has ever had resident, in MiB. */
+export function peakMemory(program: Program): number {
+  const status = readFileSync(`/proc/${pidOf(program)}/status`, 'utf8');
+  const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
+  return Number(kibibytes) / 1024;
+}
+
+/** CPU time a process has used so far, in its own code and in the kernel, in milliseconds. */
+export function cpuMs(program: Program): number {
+  const stat = readFileSync(`/proc/${pidOf(program)}/stat`, 'utf8');
+  // The name of the program may hold blanks; what follows it are fields 3 and up.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+}
+
+function pidOf(program: Program): number {
+  const { pid } = program;
+  if (pid === undefined) {
+    throw new Error(`${program.spec.role} does not run`);
+  }
+  return pid;
+}
