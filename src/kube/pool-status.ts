@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { NodeReader } from '../usecases/cluster.ts';
 import type { Now } from '../usecases/ports.ts';
 import { rollUpPool, type PoolOnNode, type PoolSummary } from '../usecases/roll-up-pool.ts';
 import { controlFinalizer } from '../model/names.ts';
@@ -11,10 +12,13 @@ import { resourcePath } from './paths.ts';
 export interface PoolStatusPorts {
   readonly api: KubeApi;
   readonly state: ClusterState;
+  readonly nodes: NodeReader;
   readonly now: Now;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
+/** An agent that falls silent changes no object: it has to be looked for. In memory only. */
+const lookAgainMs = 30_000;
 /** Several volumes of a burst become one write. */
 const settleMs = 1_000;
 
@@ -24,19 +28,20 @@ const settleMs = 1_000;
  */
 export function writePoolStatus(ports: PoolStatusPorts) {
   const { api, state, now, sleep } = ports;
-  return async (name: string, signal: AbortSignal): Promise<undefined> => {
+  return async (name: string, signal: AbortSignal): Promise<number | undefined> => {
     await sleep(settleMs, signal);
     const pool = state.pools.get(name);
     if (!pool || signal.aborted || (await protect(pool, ports))) {
-      return;
+      return undefined;
     }
-    const summary = rollUpPool(poolOnNodes(name, state));
+    const summary = rollUpPool(poolOnNodes(name, ports));
     const status = toStatus(summary, pool, now());
     if (!isDeepStrictEqual(status, pool.status)) {
       await api.patch(resourcePath('storagepools', { name, subresource: 'status' }), 'merge', {
         status,
       });
     }
+    return lookAgainMs;
   };
 }
 
@@ -64,11 +69,16 @@ async function protect(
   return !isUsed;
 }
 
-function poolOnNodes(name: string, state: ClusterState): readonly PoolOnNode[] {
+function poolOnNodes(name: string, { state, nodes }: PoolStatusPorts): readonly PoolOnNode[] {
   return [...state.storageNodes.list()].flatMap(({ metadata, status = {} }) =>
     (status.pools ?? [])
       .filter((pool) => pool.name === name)
-      .map((pool) => ({ ...pool, node: metadata.name, message: pool.message })),
+      .map((pool) => ({
+        ...pool,
+        node: metadata.name,
+        alive: nodes.node(metadata.name)?.alive ?? false,
+        message: pool.message,
+      })),
   );
 }
 

@@ -181,7 +181,14 @@ describe('explainWait', () => {
 });
 
 describe('rollUpPool', () => {
-  const healthy = { healthy: true, message: undefined, total: 10, free: 4, volumes: 2 };
+  const healthy = {
+    alive: true,
+    healthy: true,
+    message: undefined,
+    total: 10,
+    free: 4,
+    volumes: 2,
+  };
   const ill = { ...healthy, healthy: false, message: 'disk gone' };
 
   it('adds up what healthy nodes say', () => {
@@ -202,6 +209,16 @@ describe('rollUpPool', () => {
     expect(message).to.equal(
       '5 of 6 nodes unhealthy: a: disk gone; b: disk gone; c: disk gone; and 2 more',
     );
+  });
+
+  it('does not count what a node has free whose agent is silent', () => {
+    const { free, ready, message } = rollUpPool([
+      { node: 'a', ...healthy },
+      { node: 'b', ...healthy, alive: false },
+    ]);
+
+    expect({ free, ready }).to.deep.equal({ free: 4, ready: false });
+    expect(message).to.equal('1 of 2 nodes unhealthy: b: its agent is silent');
   });
 
   it('is not ready without nodes', () => {
