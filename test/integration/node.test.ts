@@ -408,25 +408,6 @@ describe('berth node', function () {
     );
   });
 
-  it('makes volumes quickly', async () => {
-    const times: number[] = [];
-    for (let n = 0; n < 20; n += 1) {
-      const startedAt = performance.now();
-      const name = await make(4);
-      await waitFor(name, async () => (await volume(name)).status?.phase === 'Ready', {
-        timeoutMs: 10_000,
-        intervalMs: 2,
-      });
-      times.push(performance.now() - startedAt);
-      await remove(name);
-    }
-    times.sort((a, b) => a - b);
-    console.log(
-      `      POST to Ready: p50 ${times[10]?.toFixed(0)} ms, worst ${times[19]?.toFixed(0)} ms`,
-    );
-    expect(times).to.have.length(20);
-  });
-
   interface Request {
     readonly verb: string;
     readonly resource: string;
