@@ -58,10 +58,22 @@ export interface Orphan {
   since: string;
 }
 
+/** Something on the node's disks that has to go, although no LocalVolume speaks of it any more. */
+export interface PurgeEntry {
+  pool: string;
+  name: string;
+  /** Empty for what has no readable one. */
+  volumeUid: string;
+  erase: ErasePolicy;
+  reason: string;
+  requestedAt: string;
+}
+
 export interface StorageNodeObject {
   apiVersion?: string;
   kind?: string;
   metadata: ObjectMeta & { name: string };
+  spec?: { purge?: PurgeEntry[] };
   status?: {
     machineID?: string;
     agentVersion?: string;
@@ -83,6 +95,9 @@ export interface LocalVolumeObject {
     fsType: FsType;
     claimRef: { namespace: string; name: string; uid: string };
     erase: ErasePolicy;
+    onNodeLost?: string;
+    /** What is on the disk already and becomes this volume. */
+    adopts?: { name: string; volumeUid: string };
   };
   status?: {
     phase?: VolumePhase;
@@ -91,5 +106,7 @@ export interface LocalVolumeObject {
     /** The first report of the node in which this volume is counted. */
     generation?: number;
     message?: string;
+    /** How the bytes were erased, just before the volume goes. */
+    erased?: { policy: ErasePolicy; at: string; result: string };
   };
 }

@@ -52,7 +52,7 @@ const needed: Readonly<Record<string, readonly string[]>> = {
   'berth-node': [
     'get,list,watch,patch nodes',
     'get,list,watch storagepools',
-    'get,create storagenodes',
+    'get,list,watch,create,patch storagenodes',
     'get,patch,update storagenodes/status',
     'get,list,watch,patch localvolumes',
     'patch,update localvolumes/status',
