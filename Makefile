@@ -9,7 +9,7 @@ TSX := node --import tsx
 MOCHA := npx mocha
 CLUSTER := $(TSX) test/cluster/main.ts
 INSTALLED := node_modules/.package-lock.json
-ROLES := dist/src/main.js
+ROLES := dist/berth.js
 
 .PHONY: help build lint test test-unit test-integration test-harness e2e bench demo \
   prerequisites prerequisites-nodes cluster-up cluster-down cluster-status coverage clean
@@ -50,7 +50,7 @@ demo: node_modules prerequisites-nodes $(ROLES) ## all of Berth on a local clust
 	@$(TSX) test/demo/main.ts
 
 # What the roles of the demo are started from; made again only when the sources have changed.
-$(ROLES): package.json tsconfig.json tsconfig.build.json $(shell find src -name '*.ts') | node_modules
+$(ROLES): package.json tsconfig.json bundle.config.js $(shell find src -name '*.ts') | node_modules
 	@echo 'compiling to dist/'
 	@npm run --silent build || { rm -rf dist; exit 1; }
 

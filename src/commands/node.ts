@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { backends } from '../backends/index.ts';
-import { nodeSettings } from '../config/node-settings.ts';
+import type { nodeSettings } from '../config/node-settings.ts';
 import { listen } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { openCluster } from '../kube/client.ts';
@@ -19,35 +19,29 @@ import { Controller } from '../usecases/controller.ts';
 import { NodeReporter } from '../usecases/node-reporter.ts';
 import type { Log } from '../usecases/ports.ts';
 import { volumeReconciler } from '../usecases/reconcile-volume.ts';
-import { settingsOf, type Command } from './command.ts';
+import type { Run } from './command.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
 /** The agent of one node: makes and removes its volumes, and reports what is free. */
-export const node: Command = {
-  summary: 'the agent of one node: makes and removes volumes, reports free capacity',
-  settings: nodeSettings,
-  run: async (around) => {
-    const config = settingsOf(nodeSettings, around);
-    const log = jsonLog('node');
-    const { signal } = around;
-    // First of all: kubelet may be following these links at this moment.
-    for (const backend of Object.values(backends)) {
-      await backend.dropStaleLinks(config.runDir, runCommand);
-    }
-    const client = openCluster(config.kubeconfig);
-    const parts = nodeParts(client, config, log);
-    const agent = await assemble(parts, config, log, signal);
-    const ops = opsApp(agent.notReady, parts.metrics);
-    const { listenAddress: address, port } = config;
-    const server = await listen(ops, { address, port, signal });
-    log.info('serving', { node: config.nodeName, ops: server.port });
-    const { memory } = parts;
-    await Promise.all([
-      ...Object.values(memory).map((reflector) => reflector.run(signal)),
-      agent.run(signal),
-      server.closed,
-    ]);
-  },
+export const node: Run<typeof nodeSettings> = async (config, { signal }) => {
+  const log = jsonLog('node');
+  // First of all: kubelet may be following these links at this moment.
+  for (const backend of Object.values(backends)) {
+    await backend.dropStaleLinks(config.runDir, runCommand);
+  }
+  const client = openCluster(config.kubeconfig);
+  const parts = nodeParts(client, config, log);
+  const agent = await assemble(parts, config, log, signal);
+  const ops = opsApp(agent.notReady, parts.metrics);
+  const { listenAddress: address, port } = config;
+  const server = await listen(ops, { address, port, signal });
+  log.info('serving', { node: config.nodeName, ops: server.port });
+  const { memory } = parts;
+  await Promise.all([
+    ...Object.values(memory).map((reflector) => reflector.run(signal)),
+    agent.run(signal),
+    server.closed,
+  ]);
 };
 
 interface Agent {

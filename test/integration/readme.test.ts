@@ -12,7 +12,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { Installation } from '../support/installation.ts';
 
-const root = join(import.meta.dirname, '../..').replace(/\/dist$/, '');
+const root = join(import.meta.dirname, '../..');
 const docs = [
   ...['README.md', 'CHANGELOG.md', 'test/cluster/README.md', 'webhook-certs/README.md'],
   ...filesBelow('docs', '.md'),
@@ -116,7 +116,7 @@ describe('README and docs', () => {
 /** What is wrong with a line that calls `berth`, in the source or compiled; nothing for others. */
 function mistakesOfCommand(line: string): string[] {
   const match =
-    /^(?:kubectl )?(?:berth|(?:npx tsx|node) (?:dist\/)?src\/main\.[jt]s) ([a-z][a-z-]*)(.*)$/.exec(
+    /^(?:kubectl )?(?:berth|(?:npx tsx src\/main\.ts|node dist\/berth\.js)) ([a-z][a-z-]*)(.*)$/.exec(
       line,
     );
   if (!match) {

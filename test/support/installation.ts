@@ -11,8 +11,8 @@ import type { Program, ProgramSpec } from '../cluster/program.ts';
 import type { RealNode } from '../cluster/real-node.ts';
 import { waitFor } from '../cluster/wait.ts';
 
-const root = join(import.meta.dirname, '../..').replace(/\/dist$/, '');
-const berthFile = join(root, 'dist/src/main.js');
+const root = join(import.meta.dirname, '../..');
+const berthFile = join(root, 'dist/berth.js');
 const run = promisify(execFile);
 
 /** Where agents keep volumes, and the links to their devices. */
