@@ -56,7 +56,7 @@ export function controlParts(client: KubeClient, config: ControlConfig, log: Log
     now,
     log,
     sleep,
-    claims: claimStore(api),
+    claims: claimStore(api, state.claims),
     pods: podStore(api, state.pods, now),
     lookup: clusterLookup(state, api),
     liveLookup: clusterLookup(state, api, true),

@@ -5,11 +5,19 @@ import { toClaim } from './claims.ts';
 import { readLive } from './live.ts';
 import type { PersistentVolumeClaim } from './objects.ts';
 import { resourcePath } from './paths.ts';
+import type { Reflector } from './reflector.ts';
 
-export function claimStore(api: KubeApi): ClaimStore {
+export function claimStore(
+  api: KubeApi,
+  memory: Reflector<PersistentVolumeClaim>,
+): ClaimStore {
   const path = (namespace: string, name: string): string =>
     resourcePath('persistentvolumeclaims', { namespace, name });
   return {
+    get: (namespace, name) => {
+      const object = memory.get(`${namespace}/${name}`);
+      return object && toClaim(object);
+    },
     read: async (namespace, name) => {
       const object = await readLive<PersistentVolumeClaim>(api, path(namespace, name));
       return object && toClaim(object);

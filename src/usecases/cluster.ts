@@ -83,6 +83,8 @@ export interface PersistentVolumeStore {
 }
 
 export interface ClaimStore {
+  /** From memory. */
+  get(namespace: string, name: string): Claim | undefined;
   /** Live. */
   read(namespace: string, name: string): Promise<Claim | undefined>;
   /** Takes the choice of a node back, so that the scheduler chooses again. */

@@ -110,9 +110,14 @@ async function markDeleted(volume: LocalVolume, { volumes }: Ports): Promise<boo
   return now.deleting || (now.retained !== true && (await volumes.markDeleted(now)));
 }
 
+/** Memory is enough to know that it lives: should it be late, the end will be heard of. */
 async function claimIsGone({ spec }: LocalVolume, { claims }: Ports): Promise<boolean> {
-  const claim = await claims.read(spec.claimRef.namespace, spec.claimRef.name);
-  return claim?.ref.uid !== spec.claimRef.uid;
+  const { namespace, name, uid } = spec.claimRef;
+  if (claims.get(namespace, name)?.ref.uid === uid) {
+    return false;
+  }
+  const claim = await claims.read(namespace, name);
+  return claim?.ref.uid !== uid;
 }
 
 /** The claim lives. Only a volume that was never handed to it may go. */

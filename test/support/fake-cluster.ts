@@ -32,6 +32,8 @@ export class FakeCluster {
   readonly classes = new Map<string, VolumeClass>();
   readonly podObjects = new Map<string, Pod>();
   readonly nodeFacts = new Map<string, NodeFacts>();
+  /** Memory has not heard of any claim yet. */
+  forgetsClaims = false;
   /** LocalVolumes as memory shows them, where that differs from what is there. */
   readonly stale = new Map<string, LocalVolume>();
   /** Every write, as `verb name`. */
@@ -151,6 +153,7 @@ export class FakeCluster {
   };
 
   readonly claims: ClaimStore = {
+    get: (namespace, name) => (this.forgetsClaims ? undefined : this.#claim(namespace, name)),
     read: async (namespace, name) => this.#call('readClaim', this.#claim(namespace, name)),
     clearSelectedNode: async ({ ref }) => this.#write('clearSelectedNode', ref.name),
   };

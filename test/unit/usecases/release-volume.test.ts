@@ -74,6 +74,23 @@ describe('releaseVolume', () => {
     expect(cluster.writes).to.deep.equal([]);
   });
 
+  it('believes memory that the claim lives, and asks nobody', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', ready));
+    cluster.breakAt('readClaim');
+
+    expect(await release()).to.equal(undefined);
+  });
+
+  it('does not believe memory that the claim is gone', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', ready));
+    putPv({ phase: 'Released' });
+    cluster.forgetsClaims = true;
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([]);
+  });
+
   it('destroys nothing when it cannot be seen whether the claim lives', async () => {
     cluster.put(aVolume(claim, 'n1', ready));
     cluster.breakAt('readClaim');
