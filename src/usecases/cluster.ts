@@ -1,6 +1,6 @@
 import type { Claim, VolumeClass } from '../model/claim.ts';
 import type { Pod } from '../model/pod.ts';
-import type { LocalVolume, VolumeSpec } from '../model/volume.ts';
+import type { LocalVolume, VolumeRef, VolumeSpec } from '../model/volume.ts';
 import type { NodeFacts } from '../scheduling/filter.ts';
 import type { NodeSelectorTerm } from '../scheduling/node-affinity.ts';
 
@@ -41,8 +41,13 @@ export interface VolumeStore {
   get(name: string): LocalVolume | undefined;
   /** Live. */
   read(name: string): Promise<LocalVolume | undefined>;
-  /** Makes it, or gives the one that is there: the caller compares. */
-  ensure(name: string, spec: VolumeSpec): Promise<LocalVolume>;
+  /** Makes it to follow `first`, or gives the one that is there: the caller compares. */
+  ensure(name: string, spec: VolumeSpec, first?: VolumeRef): Promise<LocalVolume>;
+  /**
+   * Records that it is handed over after `first`.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markFollower(volume: LocalVolume, first: VolumeRef): Promise<boolean>;
   /**
    * Records that a PersistentVolume will point at it, so that it is not given back any more.
    * @returns false if the object has changed since `volume` was read

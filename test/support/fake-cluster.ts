@@ -105,16 +105,19 @@ export class FakeCluster {
   readonly volumes: VolumeStore = {
     get: (name) => this.stale.get(name) ?? this.localVolumes.get(name),
     read: async (name) => this.#call('read', this.localVolumes.get(name)),
-    ensure: async (name, spec) => {
+    ensure: async (name, spec, first) => {
       this.#write('ensure', name);
       const uid = `volume-${this.#next()}`;
       const made: LocalVolume = {
         ...{ name, uid, spec, resourceVersion: this.#next(), status: { phase: 'Pending' } },
         ...{ deleting: false, heldByControl: true, heldByAgent: true },
         published: false,
+        follows: first && { name: first.name, uid: first.uid },
       };
       return this.localVolumes.get(name) ?? this.#putVolume(made);
     },
+    markFollower: async (volume, { name, uid }) =>
+      this.#mark('follow', volume, { follows: { name, uid } }),
     markPublished: async (volume) => this.#mark('publish', volume, { published: true }),
     markRetained: async (volume) => this.#mark('retain', volume, { retained: true }),
     markDeleted: async (volume) => this.#mark('delete', volume, { deleting: true }),
