@@ -157,13 +157,14 @@ describe('explainWait', () => {
       e: { kind: 'pinned', claim: 'shop/old' },
       f: { kind: 'pool-unhealthy', pool: 'fast' },
       g: { kind: 'report-unreadable', pool: 'fast' },
+      h: { kind: 'no-hostname' },
     });
 
     expect(text).to.equal(
       'needs 2Ki in pool fast for shop/data; 2 node(s) without the pool, ' +
         '1 node(s) with a silent agent, 1 node(s) not known yet, ' +
         '1 node(s) that do not hold its volume, 1 node(s) with an unhealthy pool, ' +
-        '1 node(s) with an unreadable report',
+        '1 node(s) with an unreadable report, 1 node(s) without the label kubernetes.io/hostname',
     );
   });
 
