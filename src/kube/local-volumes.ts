@@ -77,6 +77,11 @@ export function localVolumeStore(
       await api.patch(path(name), 'merge', { metadata: { resourceVersion, uid, annotations } });
     });
   return {
+    *list() {
+      for (const object of memory.list()) {
+        yield toLocalVolume(object);
+      }
+    },
     get,
     read,
     ensure: async (name, spec, first) =>

@@ -23,6 +23,8 @@ export interface Pod {
   readonly schedulerName: string;
   /** Empty while it waits for a node. */
   readonly nodeName: string;
+  /** The node on which others were evicted for its sake; empty where nobody was. */
+  readonly nominatedNode: string;
   readonly priority: number;
   readonly deleting: boolean;
   /** Milliseconds since the epoch; 0 where it is not known. */
@@ -50,6 +52,7 @@ export interface PodObject {
     readonly priority?: number;
     readonly volumes?: readonly VolumeObject[] | null;
   };
+  readonly status?: { readonly nominatedNodeName?: string };
 }
 
 interface VolumeObject {
@@ -73,8 +76,13 @@ export function parsePod(object: PodObject): Result<Pod, string> {
     ...identity,
     deleting,
     createdAt,
+    ...parsePodStatus(object.status ?? {}),
     ...parsePodSpec(object.spec ?? {}, identity.name),
   });
+}
+
+function parsePodStatus({ nominatedNodeName = '' }: NonNullable<PodObject['status']>) {
+  return { nominatedNode: nominatedNodeName };
 }
 
 function parsePodSpec(spec: NonNullable<PodObject['spec']>, podName: string) {

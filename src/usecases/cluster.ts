@@ -37,6 +37,8 @@ export interface NodeReader {
 
 /** The durable ledger. All writes name the uid, and where it matters the version, they rest on. */
 export interface VolumeStore {
+  /** All there are, from memory. */
+  list(): Iterable<LocalVolume>;
   /** From memory. */
   get(name: string): LocalVolume | undefined;
   /** Live. */

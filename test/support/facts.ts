@@ -55,6 +55,7 @@ export function aPod(name: string, claims: readonly string[], change: Partial<Po
     uid: `uid-${name}`,
     schedulerName: 'berth-scheduler',
     nodeName: '',
+    nominatedNode: '',
     priority: 0,
     deleting: false,
     createdAt: 0,
@@ -76,7 +77,7 @@ export function aClaim(name: string, size: number, change: Partial<Claim> = {}):
     lost: false,
     deleting: false,
     selectedNode: '',
-    ownerPodUid: undefined,
+    ownerPod: undefined,
     ...change,
   };
 }

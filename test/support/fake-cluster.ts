@@ -103,6 +103,7 @@ export class FakeCluster {
   };
 
   readonly volumes: VolumeStore = {
+    list: () => this.localVolumes.values(),
     get: (name) => this.stale.get(name) ?? this.localVolumes.get(name),
     read: async (name) => this.#call('read', this.localVolumes.get(name)),
     ensure: async (name, spec, first) => {

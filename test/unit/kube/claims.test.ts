@@ -27,7 +27,7 @@ describe('toClaim', () => {
       lost: false,
       deleting: false,
       selectedNode: '',
-      ownerPodUid: undefined,
+      ownerPod: undefined,
     });
   });
 
@@ -52,7 +52,7 @@ describe('toClaim', () => {
       lost: true,
       deleting: true,
       selectedNode: 'n1',
-      ownerPodUid: 'p1',
+      ownerPod: { name: 'db', uid: 'p1' },
     });
   });
 

@@ -33,6 +33,7 @@ describe('parsePod', () => {
       ...metadata,
       schedulerName: 'default-scheduler',
       nodeName: '',
+      nominatedNode: '',
       priority: 0,
       deleting: false,
       createdAt: 0,

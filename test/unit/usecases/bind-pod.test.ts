@@ -233,7 +233,7 @@ describe('bindPod', () => {
     it('waits for its claim, and makes that', async () => {
       whileAsleep = () => {
         if (sleeps.length === 3) {
-          cluster.put(aClaim('db-tmp', 5, { ownerPodUid: pod.uid }));
+          cluster.put(aClaim('db-tmp', 5, { ownerPod: pod }));
         }
       };
 
