@@ -25,6 +25,8 @@ export interface Pod {
   readonly nodeName: string;
   /** The node on which others were evicted for its sake; empty where nobody was. */
   readonly nominatedNode: string;
+  /** Whether a scheduler, or a gate before it, has said why the pod is not placed. */
+  readonly seenByScheduler: boolean;
   readonly priority: number;
   readonly deleting: boolean;
   /** Milliseconds since the epoch; 0 where it is not known. */
@@ -52,7 +54,10 @@ export interface PodObject {
     readonly priority?: number;
     readonly volumes?: readonly VolumeObject[] | null;
   };
-  readonly status?: { readonly nominatedNodeName?: string };
+  readonly status?: {
+    readonly nominatedNodeName?: string;
+    readonly conditions?: readonly { readonly type: string }[] | null;
+  };
 }
 
 interface VolumeObject {
@@ -81,8 +86,10 @@ export function parsePod(object: PodObject): Result<Pod, string> {
   });
 }
 
-function parsePodStatus({ nominatedNodeName = '' }: NonNullable<PodObject['status']>) {
-  return { nominatedNode: nominatedNodeName };
+function parsePodStatus(status: NonNullable<PodObject['status']>) {
+  const { nominatedNodeName = '', conditions } = status;
+  const seenByScheduler = (conditions ?? []).some(({ type }) => type === 'PodScheduled');
+  return { nominatedNode: nominatedNodeName, seenByScheduler };
 }
 
 function parsePodSpec(spec: NonNullable<PodObject['spec']>, podName: string) {

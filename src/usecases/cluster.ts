@@ -99,6 +99,8 @@ export interface ClaimStore {
 export interface PodStore {
   /** Pods that have no node yet, or have not started on theirs; from memory. */
   pending(): Iterable<Pod>;
+  /** One of them, from memory. */
+  get(namespace: string, name: string): Pod | undefined;
   /** Live. */
   read(namespace: string, name: string): Promise<Pod | undefined>;
   /** @returns false if the API server says that the pod has a node already */

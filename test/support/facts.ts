@@ -56,6 +56,7 @@ export function aPod(name: string, claims: readonly string[], change: Partial<Po
     schedulerName: 'berth-scheduler',
     nodeName: '',
     nominatedNode: '',
+    seenByScheduler: false,
     priority: 0,
     deleting: false,
     createdAt: 0,

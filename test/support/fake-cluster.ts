@@ -161,6 +161,7 @@ export class FakeCluster {
 
   readonly pods: PodStore = {
     pending: () => this.podObjects.values(),
+    get: (_namespace, name) => this.podObjects.get(name),
     read: async (_namespace, name) => this.#call('readPod', this.podObjects.get(name)),
     bind: async (pod, node) => {
       this.#write('bind', `${pod.name} to ${node}`);

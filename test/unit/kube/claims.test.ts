@@ -45,7 +45,7 @@ describe('toClaim', () => {
       },
     );
 
-    expect(toClaim({ ...object, status: { phase: 'Lost' } })).to.include({
+    expect(toClaim({ ...object, status: { phase: 'Lost' } })).to.deep.include({
       volumeName: 'pv-1',
       volumeMode: 'Block',
       hasSelector: true,

@@ -34,6 +34,7 @@ describe('parsePod', () => {
       schedulerName: 'default-scheduler',
       nodeName: '',
       nominatedNode: '',
+      seenByScheduler: false,
       priority: 0,
       deleting: false,
       createdAt: 0,
