@@ -6,11 +6,12 @@ import { keyOf } from '../kube/objects.ts';
 import { writePoolStatus } from '../kube/pool-status.ts';
 import { describeError } from '../model/errors.ts';
 import { provisionedByAnnotation, provisioner, volumeName } from '../model/names.ts';
-import { parsePod, type PodObject } from '../model/pod.ts';
 import { Controller, type Reconcile } from '../usecases/controller.ts';
+import { noticeUnscheduled } from '../usecases/notice-unscheduled.ts';
 import { provisionClaim } from '../usecases/provision-claim.ts';
 import { releaseVolume } from '../usecases/release-volume.ts';
 import { wakePods } from '../usecases/wake-pods.ts';
+import { claimsToProvision, listenToRoom, type Enqueue } from './control-changes.ts';
 import type { ControlConfig, ControlParts } from './control-parts.ts';
 
 /** One loop: what it does for a key, and how it hears which keys have work. */
@@ -87,6 +88,12 @@ function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
       keys: () => parts.nodes.names(),
     },
     {
+      name: 'unscheduled',
+      reconcile: noticeUnscheduled(parts),
+      workers: 1,
+      keys: () => keysOf(state.pods.list()),
+    },
+    {
       name: 'pool-status',
       reconcile: writePoolStatus(parts),
       workers: 1,
@@ -117,8 +124,6 @@ function isOurPv({ persistentVolumes }: ControlParts, name: string): boolean {
 function unboundClaims({ state }: ControlParts): string[] {
   return [...state.claims.list()].filter((claim) => !claim.spec?.volumeName).map(keyOf);
 }
-
-type Enqueue = (loop: string, key: string) => void;
 
 /** Which change means work for which key. */
 function listen(parts: ControlParts, enqueue: Enqueue): void {
@@ -153,38 +158,12 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
       enqueue('release', volumeName(before.metadata.uid));
     }
   });
-  // A pod that has its node while a claim of it is unbound did not come by our bind verb.
-  state.pods.onChange((_before, after) => {
-    for (const key of after ? assignedClaimKeys(after) : []) {
-      if (!state.claims.get(key)?.spec?.volumeName) {
-        enqueue('provision-claim', key);
-      }
+  state.pods.onChange((before, after) => {
+    if (after) {
+      claimsToProvision(after, state).forEach((key) => enqueue('provision-claim', key));
     }
-  });
-}
-
-function assignedClaimKeys(object: PodObject): readonly string[] {
-  const pod = parsePod(object);
-  return pod.ok && pod.value.nodeName !== ''
-    ? pod.value.claims.map(({ name }) => `${pod.value.namespace}/${name}`)
-    : [];
-}
-
-/** Only a node with more to give than before is worth waking anybody. */
-function listenToRoom({ state, ledger, nodes }: ControlParts, enqueue: Enqueue): void {
-  const free = new Map<string, number>();
-  const hasGrown = (node: string, pool: string): boolean => {
-    const key = `${node}/${pool}`;
-    const before = free.get(key) ?? 0;
-    const now = ledger.room({ node, pool })?.free ?? 0;
-    free.set(key, now);
-    return now > before;
-  };
-  state.nodes.onChange((before, after) => {
-    const node = keyOf(after ?? before ?? {});
-    const pools = nodes.node(node)?.poolNames ?? [];
-    if (pools.filter((pool) => hasGrown(node, pool)).length > 0) {
-      enqueue('wake', node);
+    if (after && !before) {
+      enqueue('unscheduled', keyOf(after));
     }
   });
 }

@@ -14,6 +14,7 @@ import { localVolumeStore, waiter } from '../kube/local-volumes.ts';
 import { NodeIndex, type AllocationRule } from '../kube/node-index.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
 import { podStore } from '../kube/pods.ts';
+import { hostnameLabel } from '../model/names.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Holds } from '../scheduling/holds.ts';
 import { Ledger } from '../scheduling/ledger.ts';
@@ -39,8 +40,7 @@ export function controlParts(client: KubeClient, config: ControlConfig, log: Log
   const nodes = new NodeIndex({ ledger, allocationRule, now, silentAfterMs });
   feedLedger(state, ledger, nodes);
   const volumes = localVolumeStore(api, state.localVolumes, waiter(state.localVolumes));
-  const hostname = (node: string): string | undefined =>
-    nodes.node(node)?.labels['kubernetes.io/hostname'];
+  const hostname = (node: string): string | undefined => nodes.node(node)?.labels[hostnameLabel];
   const memory = state.persistentVolumes;
   const persistentVolumes = persistentVolumeStore({ api, memory, hostname });
   const readyTimeoutMs = config.readyTimeout;

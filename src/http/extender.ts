@@ -89,8 +89,9 @@ export function extenderApp(handlers: ExtenderHandlers): Express {
       refuse(res, args, missing);
       return;
     }
-    const nodes = await handlers.preempt(args.value.pod, args.value.victims);
-    res.json(toPreemptionResult(req.body, nodes));
+    const { pod, victims } = args.value;
+    const uids = new Map([...victims].map(([node, one]) => [node, one.uids]));
+    res.json(toPreemptionResult(args.value, await handlers.preempt(pod, uids)));
     handlers.observed('preempt', 'ok', secondsSince(startedAt));
   });
 

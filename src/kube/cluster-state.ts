@@ -91,13 +91,14 @@ function trimNode({ metadata = {} }: Node): Node {
   } as Node;
 }
 
-function trimPod({ metadata = {}, spec }: Pod): Pod {
+function trimPod({ metadata = {}, spec, status }: Pod): Pod {
   const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
   const { schedulerName, nodeName, priority, volumes = [] } = spec ?? { containers: [] };
   const claims = volumes.filter((one) => one.persistentVolumeClaim ?? one.ephemeral);
   return {
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp },
     spec: { schedulerName, nodeName, priority, volumes: claims },
+    status: { conditions: status?.conditions?.filter(({ type }) => type === 'PodScheduled') },
   } as unknown as Pod;
 }
 

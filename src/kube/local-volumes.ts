@@ -1,7 +1,7 @@
 import { bytes, type Bytes } from '../model/bytes.ts';
 import { labelValue } from '../model/label-value.ts';
 import { agentFinalizer, apiVersion, controlFinalizer, nodeLabel } from '../model/names.ts';
-import type { LocalVolume, VolumeSpec } from '../model/volume.ts';
+import type { LocalVolume, VolumeRef, VolumeSpec } from '../model/volume.ts';
 import type { VolumeStore } from '../usecases/cluster.ts';
 import { isConflict, isNotFound, type KubeApi } from './api.ts';
 import type { LocalVolumeObject } from './custom-objects.ts';
@@ -13,6 +13,8 @@ import type { Reflector } from './reflector.ts';
 const publishedAnnotation = 'berth.dev/published';
 /** Set before a PersistentVolume with the policy Retain is let go. */
 const retainedAnnotation = 'berth.dev/retained';
+/** `<name>/<uid>` of the first of the volumes that were made together for a pod. */
+const followsAnnotation = 'berth.dev/follows';
 
 export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
   const { metadata, spec, status = {} } = object;
@@ -31,8 +33,18 @@ export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
     heldByControl: finalizers.includes(controlFinalizer),
     heldByAgent: finalizers.includes(agentFinalizer),
     published: metadata.annotations?.[publishedAnnotation] === 'true',
+    follows: toVolumeRef(metadata.annotations?.[followsAnnotation]),
     retained: metadata.annotations?.[retainedAnnotation] === 'true',
   };
+}
+
+function toVolumeRef(text: string | undefined): VolumeRef | undefined {
+  const [name = '', uid = ''] = text?.split('/') ?? [];
+  return text === undefined ? undefined : { name, uid };
+}
+
+function followerMark({ name, uid }: VolumeRef): Record<string, string> {
+  return { [followsAnnotation]: `${name}/${uid}` };
 }
 
 function optionalBytes(n: number | undefined): Bytes | undefined {
@@ -57,17 +69,26 @@ export function localVolumeStore(
     const object = await readLive<LocalVolumeObject>(api, path(name));
     return object && toLocalVolume(object);
   };
-  const mark = ({ name, uid, resourceVersion }: LocalVolume, annotation: string) =>
+  const mark = (
+    { name, uid, resourceVersion }: LocalVolume,
+    annotations: Record<string, string>,
+  ): Promise<boolean> =>
     unlessChanged(async () => {
-      const annotations = { [annotation]: 'true' };
       await api.patch(path(name), 'merge', { metadata: { resourceVersion, uid, annotations } });
     });
   return {
+    *list() {
+      for (const object of memory.list()) {
+        yield toLocalVolume(object);
+      }
+    },
     get,
     read,
-    ensure: async (name, spec) => toLocalVolume(await ensureObject(api, name, spec)),
-    markPublished: (volume) => mark(volume, publishedAnnotation),
-    markRetained: (volume) => mark(volume, retainedAnnotation),
+    ensure: async (name, spec, first) =>
+      toLocalVolume(await ensureObject(api, name, spec, first && followerMark(first))),
+    markFollower: (volume, first) => mark(volume, followerMark(first)),
+    markPublished: (volume) => mark(volume, { [publishedAnnotation]: 'true' }),
+    markRetained: (volume) => mark(volume, { [retainedAnnotation]: 'true' }),
     markDeleted: ({ name, uid, resourceVersion }) =>
       unlessChanged(() => api.delete(path(name), { uid, resourceVersion })),
     releaseToAgent: (volume) => dropFinalizer(api, path(volume.name), volume.uid, controlFinalizer),
@@ -92,9 +113,11 @@ async function ensureObject(
   api: KubeApi,
   name: string,
   spec: VolumeSpec,
+  annotations: Record<string, string> | undefined,
 ): Promise<LocalVolumeObject> {
   const metadata = {
     name,
+    annotations,
     labels: { [nodeLabel]: labelValue(spec.node) },
     finalizers: [controlFinalizer, agentFinalizer],
   };

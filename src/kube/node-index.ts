@@ -109,9 +109,15 @@ export class NodeIndex implements NodeReader {
   readonly #nodes = new Map<string, KnownNode>();
   readonly #heartbeats = new Map<string, Heartbeat>();
   readonly #options: NodeIndexOptions;
+  readonly #returned: ((node: string) => void)[] = [];
 
   constructor(options: NodeIndexOptions) {
     this.#options = options;
+  }
+
+  /** Calls `listener` when a node that was silent gives a sign of life. */
+  onReturn(listener: (node: string) => void): void {
+    this.#returned.push(listener);
   }
 
   node(name: string): NodeFacts | undefined {
@@ -153,15 +159,20 @@ export class NodeIndex implements NodeReader {
 
   /** Takes over a sign of life. What is read first may be old, so its own time counts then. */
   putHeartbeat({ spec = {} }: Lease): void {
-    const heartbeat = this.#heartbeatOf(spec.holderIdentity ?? '');
+    const name = spec.holderIdentity ?? '';
+    const heartbeat = this.#heartbeatOf(name);
     const renewTime = spec.renewTime ?? '';
     if (heartbeat.renewTime === renewTime) {
       return;
     }
     const now = this.#options.now();
     const isFirst = heartbeat.renewTime === undefined;
+    const wasFresh = this.#isFresh(heartbeat);
     heartbeat.seenAt = isFirst ? Math.min(now, Date.parse(renewTime) || 0) : now;
     heartbeat.renewTime = renewTime;
+    if (!wasFresh && this.#isFresh(heartbeat)) {
+      this.#returned.forEach((tell) => tell(name));
+    }
   }
 
   removeHeartbeat({ spec = {} }: Lease): void {

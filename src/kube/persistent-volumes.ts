@@ -1,5 +1,10 @@
 import type { Claim, VolumeClass } from '../model/claim.ts';
-import { controlFinalizer, provisionedByAnnotation, provisioner } from '../model/names.ts';
+import {
+  controlFinalizer,
+  hostnameLabel,
+  provisionedByAnnotation,
+  provisioner,
+} from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import { formatQuantity } from '../model/quantity.ts';
 import { PermanentError } from '../model/errors.ts';
@@ -32,8 +37,6 @@ export interface PersistentVolumePorts {
   /** The value of the node's `kubernetes.io/hostname` label. */
   readonly hostname: (node: string) => string | undefined;
 }
-
-const hostnameLabel = 'kubernetes.io/hostname';
 
 export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentVolumeStore {
   const { api, memory, hostname } = ports;

@@ -18,6 +18,10 @@ export function podStore(api: KubeApi, memory: Reflector<PodApiObject>, now: Now
         }
       }
     },
+    get: (namespace, name) => {
+      const object = memory.get(`${namespace}/${name}`);
+      return object && toPod(object);
+    },
     read: async (namespace, name) => {
       const object = await readLive<PodApiObject>(api, resourcePath('pods', { namespace, name }));
       return object && toPod(object);

@@ -20,6 +20,9 @@ export const agentFinalizer = 'berth.dev/agent';
  */
 export const controlFinalizer = 'berth.dev/control';
 
+/** Set by kubelet, and what the node affinity of a Local PersistentVolume names. */
+export const hostnameLabel = 'kubernetes.io/hostname';
+
 /** On LocalVolumes and node Leases: the node, or its hash (see `labelValue`). */
 export const nodeLabel = 'berth.dev/node';
 /** On a waiting pod: changed to make an old scheduler look at the pod again. */

@@ -23,6 +23,10 @@ export interface Pod {
   readonly schedulerName: string;
   /** Empty while it waits for a node. */
   readonly nodeName: string;
+  /** The node on which others were evicted for its sake; empty where nobody was. */
+  readonly nominatedNode: string;
+  /** Whether a scheduler, or a gate before it, has said why the pod is not placed. */
+  readonly seenByScheduler: boolean;
   readonly priority: number;
   readonly deleting: boolean;
   /** Milliseconds since the epoch; 0 where it is not known. */
@@ -50,6 +54,10 @@ export interface PodObject {
     readonly priority?: number;
     readonly volumes?: readonly VolumeObject[] | null;
   };
+  readonly status?: {
+    readonly nominatedNodeName?: string;
+    readonly conditions?: readonly { readonly type: string }[] | null;
+  };
 }
 
 interface VolumeObject {
@@ -73,8 +81,15 @@ export function parsePod(object: PodObject): Result<Pod, string> {
     ...identity,
     deleting,
     createdAt,
+    ...parsePodStatus(object.status ?? {}),
     ...parsePodSpec(object.spec ?? {}, identity.name),
   });
+}
+
+function parsePodStatus(status: NonNullable<PodObject['status']>) {
+  const { nominatedNodeName = '', conditions } = status;
+  const seenByScheduler = (conditions ?? []).some(({ type }) => type === 'PodScheduled');
+  return { nominatedNode: nominatedNodeName, seenByScheduler };
 }
 
 function parsePodSpec(spec: NonNullable<PodObject['spec']>, podName: string) {

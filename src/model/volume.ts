@@ -50,6 +50,12 @@ export interface VolumeStatus {
   readonly message?: string | undefined;
 }
 
+/** One LocalVolume, and no other that may have its name later. */
+export interface VolumeRef {
+  readonly name: string;
+  readonly uid: string;
+}
+
 /** One LocalVolume: an entry of the durable ledger. */
 export interface LocalVolume {
   readonly name: string;
@@ -63,6 +69,11 @@ export interface LocalVolume {
   readonly heldByAgent: boolean;
   /** A PersistentVolume was, or is about to be, made for it: data may be in it. */
   readonly published: boolean;
+  /**
+   * The first of the volumes that were made with it for one pod. When that one is published this
+   * one will be, so its space is kept.
+   */
+  readonly follows?: VolumeRef | undefined;
   /**
    * Its PersistentVolume had the policy Retain and has come to its end: the data stays until
    * somebody deletes the LocalVolume by hand.

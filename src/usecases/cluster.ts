@@ -1,6 +1,6 @@
 import type { Claim, VolumeClass } from '../model/claim.ts';
 import type { Pod } from '../model/pod.ts';
-import type { LocalVolume, VolumeSpec } from '../model/volume.ts';
+import type { LocalVolume, VolumeRef, VolumeSpec } from '../model/volume.ts';
 import type { NodeFacts } from '../scheduling/filter.ts';
 import type { NodeSelectorTerm } from '../scheduling/node-affinity.ts';
 
@@ -37,12 +37,19 @@ export interface NodeReader {
 
 /** The durable ledger. All writes name the uid, and where it matters the version, they rest on. */
 export interface VolumeStore {
+  /** All there are, from memory. */
+  list(): Iterable<LocalVolume>;
   /** From memory. */
   get(name: string): LocalVolume | undefined;
   /** Live. */
   read(name: string): Promise<LocalVolume | undefined>;
-  /** Makes it, or gives the one that is there: the caller compares. */
-  ensure(name: string, spec: VolumeSpec): Promise<LocalVolume>;
+  /** Makes it to follow `first`, or gives the one that is there: the caller compares. */
+  ensure(name: string, spec: VolumeSpec, first?: VolumeRef): Promise<LocalVolume>;
+  /**
+   * Records that it is handed over after `first`.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markFollower(volume: LocalVolume, first: VolumeRef): Promise<boolean>;
   /**
    * Records that a PersistentVolume will point at it, so that it is not given back any more.
    * @returns false if the object has changed since `volume` was read
@@ -94,6 +101,8 @@ export interface ClaimStore {
 export interface PodStore {
   /** Pods that have no node yet, or have not started on theirs; from memory. */
   pending(): Iterable<Pod>;
+  /** One of them, from memory. */
+  get(namespace: string, name: string): Pod | undefined;
   /** Live. */
   read(namespace: string, name: string): Promise<Pod | undefined>;
   /** @returns false if the API server says that the pod has a node already */

@@ -1,4 +1,5 @@
 import { claimText, isOurs, type Claim } from '../model/claim.ts';
+import { describeError, PermanentError } from '../model/errors.ts';
 import { volumeName } from '../model/names.ts';
 import type { Pod } from '../model/pod.ts';
 import { admits } from './bind-pod.ts';
@@ -36,9 +37,7 @@ export function provisionClaim(ports: ProvisionClaimPorts) {
     if (!claim || !isWaiting(claim, ports) || !(await isOfOurClass(claim, ports))) {
       return undefined;
     }
-    const pod = userOf(claim, ports.pods);
-    const node = claim.selectedNode || pod?.nodeName;
-    return pod && node ? provisionFor(pod, claim, node, ports) : undefined;
+    return provisionForUsers(usersOf(claim, ports.pods), claim, ports);
   };
 }
 
@@ -58,39 +57,51 @@ async function isOfOurClass(
   return volumeClass !== undefined && isOurs(volumeClass);
 }
 
-function userOf({ ref }: Claim, pods: PodStore): Pod | undefined {
-  for (const pod of pods.pending()) {
-    const uses =
-      pod.namespace === ref.namespace && pod.claims.some(({ name }) => name === ref.name);
-    if (uses && !pod.deleting) {
-      return pod;
-    }
-  }
-  return undefined;
+/**
+ * The pods for whose sake the claim may be provisioned: the one that has its node already, or
+ * else all that wait, since a scheduler does not say for which of them it chose.
+ */
+function usersOf({ ref }: Claim, pods: PodStore): readonly Pod[] {
+  const users = [...pods.pending()].filter(
+    (pod) =>
+      !pod.deleting &&
+      pod.namespace === ref.namespace &&
+      pod.claims.some(({ name }) => name === ref.name),
+  );
+  const assigned = users.find(({ nodeName }) => nodeName !== '');
+  return assigned ? [assigned] : users;
 }
 
-async function provisionFor(
-  pod: Pod,
+async function provisionForUsers(
+  pods: readonly Pod[],
   claim: Claim,
-  node: string,
   ports: ProvisionClaimPorts,
 ): Promise<number | undefined> {
-  const problem = await tryProvision(pod, claim, node, ports);
-  if (problem === undefined) {
+  const assigned = pods[0]?.nodeName !== '';
+  const node = (assigned ? pods[0]?.nodeName : claim.selectedNode) ?? '';
+  if (node === '') {
     return undefined;
   }
-  const text = `cannot be provisioned on node ${node}: ${problem}`;
-  ports.events.warning(claimObject(claim), 'BerthProvisioningFailed', text);
-  ports.events.warning(
-    podObject(pod),
-    'BerthProvisioningFailed',
-    `${claimText(claim.ref)} ${text}`,
-  );
-  if (claim.selectedNode === '') {
+  const problems: string[] = [];
+  for (const pod of pods) {
+    const problem = await tryProvision(pod, claim, node, ports);
+    if (problem === undefined) {
+      return undefined;
+    }
+    problems.push(problem);
+  }
+  pods.forEach((pod, i) => tellWhy(pod, claim, `on node ${node}: ${problems[i] ?? ''}`, ports));
+  if (assigned) {
     return retryMs;
   }
   await ports.claims.clearSelectedNode(claim);
   return undefined;
+}
+
+function tellWhy(pod: Pod, claim: Claim, why: string, { events }: ProvisionClaimPorts): void {
+  const text = `cannot be provisioned ${why}`;
+  events.warning(claimObject(claim), 'BerthProvisioningFailed', text);
+  events.warning(podObject(pod), 'BerthProvisioningFailed', `${claimText(claim.ref)} ${text}`);
 }
 
 /** @returns what keeps it from being done, or nothing where it is done or not ours to do */
@@ -112,8 +123,16 @@ async function tryProvision(
   if (elsewhere) {
     return `the volume of claim ${elsewhere.claim} is on another node`;
   }
-  const made = await provision(unbound, node);
-  return made.ok ? undefined : made.error.message;
+  try {
+    const made = await provision(unbound, node);
+    return made.ok ? undefined : made.error.message;
+  } catch (error) {
+    // Trying again would not help, but another node may.
+    if (error instanceof PermanentError) {
+      return describeError(error);
+    }
+    throw error;
+  }
 }
 
 function claimObject({ ref }: Claim): ObjectRef {

@@ -7,6 +7,7 @@ import type {
   PersistentVolumeStore,
   VolumeStore,
 } from './cluster.ts';
+import { giveBack } from './give-back.ts';
 import type { EventSink, Log, Now, ObjectRef } from './ports.ts';
 
 export interface ReleasePorts {
@@ -139,12 +140,12 @@ async function keepForClaim(
   if (ageMs < ports.abandonedAfterMs) {
     return ports.abandonedAfterMs - ageMs + 1_000;
   }
-  // The version that was read says "not published": the delete fails if that has changed.
-  if (await ports.volumes.markDeleted(volume)) {
-    await ports.volumes.releaseToAgent(volume);
+  if (await giveBack(volume, ports.volumes)) {
     ports.log.info('volume of a broken bind given back', { volume: volume.name });
+    return undefined;
   }
-  return undefined;
+  // The volume it follows is published, or is about to be given back itself.
+  return volume.follows ? ports.abandonedAfterMs : undefined;
 }
 
 async function endDeletedByHand(volume: LocalVolume, ports: Ports): Promise<undefined> {

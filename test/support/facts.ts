@@ -55,6 +55,8 @@ export function aPod(name: string, claims: readonly string[], change: Partial<Po
     uid: `uid-${name}`,
     schedulerName: 'berth-scheduler',
     nodeName: '',
+    nominatedNode: '',
+    seenByScheduler: false,
     priority: 0,
     deleting: false,
     createdAt: 0,
@@ -76,7 +78,7 @@ export function aClaim(name: string, size: number, change: Partial<Claim> = {}):
     lost: false,
     deleting: false,
     selectedNode: '',
-    ownerPodUid: undefined,
+    ownerPod: undefined,
     ...change,
   };
 }

@@ -105,18 +105,22 @@ export class FakeCluster {
   };
 
   readonly volumes: VolumeStore = {
+    list: () => this.localVolumes.values(),
     get: (name) => this.stale.get(name) ?? this.localVolumes.get(name),
     read: async (name) => this.#call('read', this.localVolumes.get(name)),
-    ensure: async (name, spec) => {
+    ensure: async (name, spec, first) => {
       this.#write('ensure', name);
       const uid = `volume-${this.#next()}`;
       const made: LocalVolume = {
         ...{ name, uid, spec, resourceVersion: this.#next(), status: { phase: 'Pending' } },
         ...{ deleting: false, heldByControl: true, heldByAgent: true },
         published: false,
+        follows: first && { name: first.name, uid: first.uid },
       };
       return this.localVolumes.get(name) ?? this.#putVolume(made);
     },
+    markFollower: async (volume, { name, uid }) =>
+      this.#mark('follow', volume, { follows: { name, uid } }),
     markPublished: async (volume) => this.#mark('publish', volume, { published: true }),
     markRetained: async (volume) => this.#mark('retain', volume, { retained: true }),
     markDeleted: async (volume) => this.#mark('delete', volume, { deleting: true }),
@@ -160,6 +164,7 @@ export class FakeCluster {
 
   readonly pods: PodStore = {
     pending: () => this.podObjects.values(),
+    get: (_namespace, name) => this.podObjects.get(name),
     read: async (_namespace, name) => this.#call('readPod', this.podObjects.get(name)),
     bind: async (pod, node) => {
       this.#write('bind', `${pod.name} to ${node}`);

@@ -262,12 +262,31 @@ describe('the HTTP face of the extender', () => {
       );
     });
 
-    it('needs the victims by their uids', async () => {
-      const { status, body } = await post('/preempt', { Pod: pod, NodeNameToMetaVictims: null });
+    it('reads whole victims too, and answers with their uids', async () => {
+      const { body } = await post('/preempt', {
+        Pod: pod,
+        NodeNameToVictims: {
+          n1: { Pods: [{ metadata: { name: 'a', uid: 'v1' } }], NumPDBViolations: 3 },
+        },
+      });
 
-      expect(status).to.equal(400);
-      expect(body['error']).to.contain('nodeCacheCapable: true');
+      expect(body).to.deep.equal({
+        NodeNameToMetaVictims: { n1: { Pods: [{ UID: 'v1' }], NumPDBViolations: 3 } },
+      });
     });
+
+    for (const [what, wrong, text] of [
+      ['victims', { NodeNameToMetaVictims: null }, 'NodeNameToMetaVictims is null: an object'],
+      ['a uid', { NodeNameToMetaVictims: { n1: { Pods: [{}] } } }, 'of node n1 have one without'],
+    ] as const) {
+      it(`says what is wrong where ${what} is missing, and evicts nobody`, async () => {
+        const { status, body } = await post('/preempt', { Pod: pod, ...wrong });
+
+        expect(status).to.equal(400);
+        expect(body['error']).to.contain(text);
+        expect(seen).to.deep.equal([]);
+      });
+    }
 
     it('evicts nobody while it is not ready', async () => {
       missing = ['localVolumes'];

@@ -52,6 +52,18 @@ describe('localVolumeStore', () => {
     expect((await open().read(name))?.retained).to.equal(true);
   });
 
+  it('remembers which volume another one follows, from the start or later', async () => {
+    const first = { name: 'pvc-a', uid: 'a1' };
+
+    const made = await open().ensure(name, spec, first);
+    const moved = await open().markFollower(made, { name: 'pvc-a', uid: 'a2' });
+    const again = await open().markFollower(made, first);
+
+    expect(made.follows).to.deep.equal(first);
+    expect([moved, again]).to.deep.equal([true, false]);
+    expect((await open().read(name))?.follows).to.deep.equal({ name: 'pvc-a', uid: 'a2' });
+  });
+
   it('says that a volume which is gone was changed', async () => {
     const made = await open().ensure(name, spec);
     api.objects.clear();

@@ -33,6 +33,8 @@ describe('parsePod', () => {
       ...metadata,
       schedulerName: 'default-scheduler',
       nodeName: '',
+      nominatedNode: '',
+      seenByScheduler: false,
       priority: 0,
       deleting: false,
       createdAt: 0,

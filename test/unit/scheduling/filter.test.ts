@@ -71,7 +71,10 @@ describe('fitNode', () => {
     const silent = nodeFacts('n1', { fast: poolFacts(100) }, { alive: false });
     const unreadable = poolFacts(0, { room: undefined, healthy: false, problem: 'has no report' });
 
+    const nameless = nodeFacts('n1', { fast: poolFacts(100) }, { labels: {} });
+
     expect(refusal(silent, [need(1)])).to.equal('agent-silent');
+    expect(refusal(nameless, [need(1)])).to.equal('no-hostname');
     expect(refusal(nodeFacts('n1', {}), [need(1)])).to.equal('no-pool');
     expect(refusal(nodeFacts('n1', { fast: unreadable }), [need(1)])).to.equal('report-unreadable');
     expect(
@@ -134,6 +137,7 @@ describe('describeRejection', () => {
         { kind: 'unknown-node' },
         { kind: 'agent-silent' },
         { kind: 'pinned', claim: 'shop/data' },
+        { kind: 'no-hostname' },
         { kind: 'no-pool', pool: 'fast' },
         { kind: 'pool-unhealthy', pool: 'fast' },
         { kind: 'report-unreadable', pool: 'fast' },
@@ -142,9 +146,9 @@ describe('describeRejection', () => {
       ] as const
     ).map(describeRejection);
 
-    expect(new Set(texts).size).to.equal(8);
+    expect(new Set(texts).size).to.equal(9);
     texts.forEach((text) => expect(text).to.match(/^berth: .{10,90}$/));
-    texts.slice(3).forEach((text) => expect(text).to.contain('pool fast'));
+    texts.slice(4).forEach((text) => expect(text).to.contain('pool fast'));
     expect(texts[2]).to.contain('shop/data');
   });
 });

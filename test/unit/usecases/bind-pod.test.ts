@@ -128,6 +128,32 @@ describe('bindPod', () => {
     });
   }
 
+  for (const [what, arrange, text] of [
+    [
+      'the pod was replaced',
+      (one: FakeCluster) => one.podObjects.set('db', { ...pod, uid: 'another' }),
+      'pod shop/db with uid uid-db is gone',
+    ],
+    [
+      'the claim was replaced',
+      (one: FakeCluster) =>
+        one.put(aClaim('data', 10, { ref: { namespace: 'shop', name: 'data', uid: 'another' } })),
+      'claim shop/data was deleted while its volume was made',
+    ],
+    [
+      'the claim was deleted',
+      (one: FakeCluster) => one.claimObjects.clear(),
+      'claim shop/data was deleted while its volume was made',
+    ],
+  ] as const) {
+    it(`binds nobody where ${what} while the volumes were made`, async () => {
+      cluster.before.set('ensurePv', () => void arrange(cluster));
+
+      expect(await refusal()).to.equal(text);
+      expect(cluster.writes.filter((write) => write.startsWith('bind'))).to.deep.equal([]);
+    });
+  }
+
   it('keeps the volumes of a pod whose Binding failed, for the next try', async () => {
     cluster.breakAt('bind');
     const first = await refusal();
@@ -207,7 +233,7 @@ describe('bindPod', () => {
     it('waits for its claim, and makes that', async () => {
       whileAsleep = () => {
         if (sleeps.length === 3) {
-          cluster.put(aClaim('db-tmp', 5, { ownerPodUid: pod.uid }));
+          cluster.put(aClaim('db-tmp', 5, { ownerPod: pod }));
         }
       };
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Claim } from '../../../src/model/claim.ts';
+import { PermanentError } from '../../../src/model/errors.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import { provisionClaim } from '../../../src/usecases/provision-claim.ts';
 import { provision } from '../../../src/usecases/provision.ts';
@@ -130,5 +131,58 @@ describe('provisionClaim', () => {
 
     expect(await reconcile()).to.equal(10_000);
     expect(cluster.writes).to.deep.equal([]);
+  });
+
+  it('takes the choice back, and says why, where a failure will not pass by itself', async () => {
+    given({}, aClaim('data', 10, { selectedNode: 'n1' }));
+    cluster.before.set('ensurePv', () => {
+      throw new PermanentError('pvc-uid-data exists for another claim');
+    });
+
+    expect(await reconcile()).to.equal(undefined);
+    expect(cluster.writes.at(-1)).to.equal('clearSelectedNode data');
+    expect(cluster.events).to.have.lengthOf(2);
+    expect(cluster.events[0]).to.contain('on node n1: pvc-uid-data exists for another claim');
+  });
+
+  it('takes the choice of a node back that has no name for its volumes', async () => {
+    cluster.addNode('n3', 100, 'fast', { labels: {} });
+    given({}, aClaim('data', 10, { selectedNode: 'n3' }));
+
+    await reconcile();
+
+    expect(cluster.writes).to.deep.equal(['clearSelectedNode data']);
+    expect(cluster.events[1]).to.contain('node n3 has no label kubernetes.io/hostname');
+  });
+
+  it('leaves a failure that may pass to the next try', async () => {
+    given({}, aClaim('data', 10, { selectedNode: 'n1' }));
+    cluster.breakAt('ensurePv');
+
+    const thrown: unknown = await reconcile().catch((error: unknown) => error);
+
+    expect(thrown).to.be.an('error').with.property('message', 'ensurePv failed');
+    expect(cluster.events).to.deep.equal([]);
+  });
+
+  describe('of a claim that two pods share', () => {
+    it('serves the one that has its node already, whatever was chosen for the other', async () => {
+      given({}, aClaim('data', 10, { selectedNode: 'n1' }));
+      cluster.podObjects.set('second', aPod('second', ['data'], { nodeName: 'n2' }));
+
+      await reconcile();
+
+      expect(cluster.localVolumes.get('pvc-uid-data')?.spec.node).to.equal('n2');
+    });
+
+    it('lets no pod fail for what only the other asks', async () => {
+      given({}, aClaim('data', 10, { selectedNode: 'n1' }), aClaim('huge', 500));
+      cluster.podObjects.set('second', aPod('second', ['data']));
+
+      await reconcile();
+
+      expect([...cluster.persistentVolumeObjects.keys()]).to.deep.equal(['pvc-uid-data']);
+      expect(cluster.events).to.deep.equal([]);
+    });
   });
 });

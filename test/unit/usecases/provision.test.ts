@@ -108,9 +108,11 @@ describe('provision', () => {
 
       expect(thrown).to.be.an('error').with.property('message', `${call} failed`);
       expect(promised()).to.equal(false);
+      // One of them is published: their pod is tied to the node, so all of them stay there.
+      const handedOver = cluster.localVolumes.get(dataName)?.published === true;
       for (const volume of cluster.localVolumes.values()) {
-        expect(volume.deleting).to.equal(!volume.published);
-        expect(volume.heldByControl).to.equal(volume.published);
+        expect(volume.deleting).to.equal(!handedOver);
+        expect(volume.heldByControl).to.equal(handedOver);
       }
     });
 
@@ -155,7 +157,87 @@ describe('provision', () => {
 
     await run();
 
-    expect([waits(dataName), waits(logsName)]).to.deep.equal([true, false]);
+    expect(waits(dataName)).to.equal(true);
+  });
+
+  describe('once the first volume of several is published', () => {
+    for (const [call, nth] of [
+      ['publish', 2],
+      ['ensurePv', 1],
+      ['ensurePv', 2],
+    ] as const) {
+      it(`keeps all space on the node when call ${nth} of ${call} breaks, so the next try ends it`, async () => {
+        cluster = new FakeCluster('n1', 30);
+        cluster.breakAt(call, nth);
+        await run().catch(() => undefined);
+        cluster.before.clear();
+
+        const thief = await failure([aClaim('thief', 1)]);
+        const again = await run();
+
+        expect(thief).to.match(/^no-room/);
+        expect(again.ok).to.equal(true);
+        expect(cluster.persistentVolumeObjects.size).to.equal(2);
+      });
+    }
+
+    it('gives nothing back when the next try fails too, or comes for some of the claims only', async () => {
+      cluster.breakAt('publish', 2);
+      await run().catch(() => undefined);
+      cluster.breakAt('wait');
+      await run([logs]).catch(() => undefined);
+      cluster.breakAt('ensure', 2);
+      await run().catch(() => undefined);
+
+      expect([waits(dataName), waits(logsName)]).to.deep.equal([true, true]);
+      expect(cluster.ledger.room({ node: 'n1', pool: 'fast' })?.free).to.equal(70);
+    });
+
+    it('takes over a volume that was made alone before', async () => {
+      cluster.put(aVolume(logs, 'n1', { status: { phase: 'Ready' } }));
+      cluster.breakAt('publish', 2);
+      await run().catch(() => undefined);
+
+      const { uid = '' } = cluster.localVolumes.get(dataName) ?? {};
+      expect(cluster.localVolumes.get(logsName)?.follows).to.deep.equal({ name: dataName, uid });
+      expect(waits(logsName)).to.equal(true);
+    });
+  });
+
+  it('publishes nothing where one of the others was given back while it was taken over', async () => {
+    cluster.put(aVolume(logs, 'n1', { status: { phase: 'Ready' } }));
+    cluster.before.set('follow', () => cluster.change(logsName, { deleting: true }));
+
+    expect(await failure()).to.match(/^changed: volume pvc-uid-logs was changed/);
+    expect(cluster.localVolumes.get(dataName)?.published).to.equal(false);
+    expect(waits(dataName)).to.equal(false);
+  });
+
+  it('leaves a volume alone that another try has made its own while this one gave up', async () => {
+    let reads = 0;
+    cluster.agent = () => ({ phase: 'Failed', message: 'full' });
+    cluster.before.set('read', () => {
+      reads += 1;
+      // The first has just gone; now comes the turn of the other.
+      if (reads === 3) {
+        cluster.removeVolume(dataName);
+        cluster.put(aVolume(data, 'n1', { uid: 'anew', status: { phase: 'Ready' } }));
+        cluster.change(logsName, { follows: { name: dataName, uid: 'anew' } });
+      }
+    });
+
+    await run();
+
+    expect(waits(logsName)).to.equal(true);
+  });
+
+  it('uses no node without the label that its volumes would name', async () => {
+    cluster.addNode('n2', 100, 'fast', { labels: {} });
+
+    expect(await failure([data], 'n2')).to.equal(
+      'no-room: node n2 has no label kubernetes.io/hostname, which its volumes need',
+    );
+    expect(cluster.writes).to.deep.equal([]);
   });
 
   it('does not use the volume that the claim has on another node, nor touch it', async () => {
@@ -165,7 +247,7 @@ describe('provision', () => {
       'elsewhere: claim shop/data has its volume in pool fast of node n2',
     );
     expect(waits(dataName)).to.equal(true);
-    expect(waits(logsName)).to.equal(false);
+    expect(cluster.localVolumes.has(logsName)).to.equal(false);
   });
 
   it('finds what an earlier call has left and goes on from there', async () => {

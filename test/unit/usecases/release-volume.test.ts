@@ -91,6 +91,41 @@ describe('releaseVolume', () => {
     expect(cluster.writes).to.deep.equal([]);
   });
 
+  describe('with an unused volume that was made together with another', () => {
+    const other = aClaim('a', 10);
+    const first = aVolume(other, 'n1', { published: true });
+    const follower = aVolume(claim, 'n1', { follows: { name: first.name, uid: first.uid } });
+    beforeEach(async () => {
+      cluster.put(claim, follower);
+    });
+
+    async function abandoned(): Promise<number | undefined> {
+      await release();
+      now += 60_000;
+      return release();
+    }
+
+    it('keeps it while that one is published: their pod needs both on this node', async () => {
+      cluster.put(first);
+
+      expect(await abandoned()).to.equal(60_000);
+      expect(cluster.writes).to.deep.equal([]);
+    });
+
+    for (const [what, put] of [
+      ['is gone', () => {}],
+      ['is going', () => cluster.put({ ...first, deleting: true })],
+      ['was made anew', () => cluster.put({ ...first, uid: 'another' })],
+    ] as const) {
+      it(`gives it back once that one ${what}`, async () => {
+        put();
+
+        expect(await abandoned()).to.equal(undefined);
+        expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+      });
+    }
+  });
+
   it('destroys nothing when it cannot be seen whether the claim lives', async () => {
     cluster.put(aVolume(claim, 'n1', ready));
     cluster.breakAt('readClaim');
