@@ -116,7 +116,7 @@ async function makeAll(
   if (failure && !failure.ok) {
     return failure;
   }
-  const handed = await allSettled(claims.map((one) => handOver(one, ports)));
+  const handed = await allSettled(claims.map((one) => handOver(one, made, ports)));
   return handed.find((one) => !one.ok) ?? ok(undefined);
 }
 
@@ -170,15 +170,17 @@ async function awaitReady(
   return err({ kind: 'not-made', message: what });
 }
 
+/** Another call for the claim may have given the volume back since it was Ready, and made a new one. */
 async function handOver(
   { claim, volumeClass }: UnboundClaim,
+  made: readonly LocalVolume[],
   { volumes, persistentVolumes }: ProvisionPorts,
 ): Promise<Result<void, ProvisionFailure>> {
   const name = volumeName(claim.ref.uid);
   const volume = volumes.get(name);
-  const published =
-    volume !== undefined && (volume.published || (await publish(name, volume, volumes)));
-  if (!published) {
+  const isMade = volume !== undefined && made.some(({ uid }) => uid === volume.uid);
+  const isUsable = isMade && !volume.deleting;
+  if (!isUsable || !(volume.published || (await publish(name, volume, volumes)))) {
     const message = `volume ${name} was changed by another hand while it was made`;
     return err({ kind: 'changed', message });
   }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
 import type { Claim } from '../../../src/model/claim.ts';
+import type { LocalVolume } from '../../../src/model/volume.ts';
 import type { VolumeStore } from '../../../src/usecases/cluster.ts';
 import { provision } from '../../../src/usecases/provision.ts';
 import type { UnboundClaim } from '../../../src/usecases/resolve-needs.ts';
@@ -246,6 +247,18 @@ describe('provision', () => {
 
     expect(await failure([data])).to.match(/^changed: volume pvc-uid-data was changed/);
     expect(cluster.persistentVolumeObjects.size).to.equal(0);
+  });
+
+  it('publishes nothing that another call has given back since it was Ready', async () => {
+    const others: readonly Partial<LocalVolume>[] = [{ deleting: true }, { uid: 'made anew' }];
+    for (const change of others) {
+      cluster = new FakeCluster();
+      cluster.before.set('publish', () => cluster.change(dataName, change));
+
+      expect(await failure([logs, data])).to.match(/^changed: volume pvc-uid-data was changed/);
+      expect(cluster.writes).not.to.include(`publish ${dataName}`);
+      expect([...cluster.persistentVolumeObjects.keys()]).not.to.include(dataName);
+    }
   });
 
   it('lets only one of two calls have the last space', async () => {
