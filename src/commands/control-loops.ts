@@ -5,7 +5,12 @@ import { runWhileLeading } from '../kube/leader.ts';
 import { keyOf } from '../kube/objects.ts';
 import { writePoolStatus } from '../kube/pool-status.ts';
 import { describeError } from '../model/errors.ts';
-import { provisionedByAnnotation, provisioner, volumeName } from '../model/names.ts';
+import {
+  provisionedByAnnotation,
+  provisioner,
+  selectedNodeAnnotation,
+  volumeName,
+} from '../model/names.ts';
 import { parsePod, type PodObject } from '../model/pod.ts';
 import { Controller, type Reconcile } from '../usecases/controller.ts';
 import { provisionClaim } from '../usecases/provision-claim.ts';
@@ -144,7 +149,8 @@ function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
   });
 }
 
-function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
+function listenToClaims(parts: ControlParts, enqueue: Enqueue): void {
+  const { state } = parts;
   state.claims.onChange((before, after) => {
     if (after && !after.spec?.volumeName) {
       enqueue('provision-claim', keyOf(after));
@@ -153,21 +159,29 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
       enqueue('release', volumeName(before.metadata.uid));
     }
   });
-  // A pod that has its node while a claim of it is unbound did not come by our bind verb.
   state.pods.onChange((_before, after) => {
-    for (const key of after ? assignedClaimKeys(after) : []) {
-      if (!state.claims.get(key)?.spec?.volumeName) {
-        enqueue('provision-claim', key);
-      }
+    for (const key of after ? chosenClaimKeys(after, parts) : []) {
+      enqueue('provision-claim', key);
     }
   });
 }
 
-function assignedClaimKeys(object: PodObject): readonly string[] {
+/**
+ * The unbound claims of a pod that have a node, although the pod did not come by our bind verb: the
+ * pod is there already, or the claim names it. That news may have come before the pod's.
+ */
+function chosenClaimKeys(object: PodObject, { state }: ControlParts): readonly string[] {
   const pod = parsePod(object);
-  return pod.ok && pod.value.nodeName !== ''
-    ? pod.value.claims.map(({ name }) => `${pod.value.namespace}/${name}`)
-    : [];
+  if (!pod.ok) {
+    return [];
+  }
+  const { namespace, claims, nodeName } = pod.value;
+  const keys = claims.map(({ name }) => `${namespace}/${name}`);
+  return keys.filter((key) => {
+    const { metadata, spec } = state.claims.get(key) ?? {};
+    const selected = metadata?.annotations?.[selectedNodeAnnotation] ?? '';
+    return !spec?.volumeName && nodeName + selected !== '';
+  });
 }
 
 /** Only a node with more to give than before is worth waking anybody. */

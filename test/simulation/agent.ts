@@ -4,7 +4,7 @@ import { nodeParts, type NodeConfig } from '../../src/commands/node-parts.ts';
 import { bytes } from '../../src/model/bytes.ts';
 import { parseQuantity } from '../../src/model/quantity.ts';
 import { ok } from '../../src/model/result.ts';
-import { Client } from './client.ts';
+import { openClient } from './client.ts';
 import { simulatedBackend } from './disk.ts';
 import type { Simulation } from './simulation.ts';
 import type { Process } from './world.ts';
@@ -23,9 +23,9 @@ const config: NodeConfig = {
 
 /** Starts the real agent of a node, over simulated disks. */
 export async function startAgent(simulation: Simulation, node: string): Promise<Process> {
-  const { world, server, faults } = simulation;
+  const { world, faults } = simulation;
   const process = world.process(`agent-${node}`);
-  const client = new Client(world, server, process, faults);
+  const client = openClient(simulation.accessOf(process));
   const parse: typeof parsePoolSpec = (spec) => {
     const parsed = parsePoolSpec(spec);
     const limit = limitOf(spec);

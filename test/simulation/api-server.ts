@@ -60,12 +60,12 @@ export class ApiServer {
     return this.#version;
   }
 
-  list<T = Stored>(resource: string): readonly T[] {
-    return [...(this.#objects.get(resource)?.values() ?? [])] as T[];
+  list(resource: string): readonly Stored[] {
+    return [...(this.#objects.get(resource)?.values() ?? [])];
   }
 
-  find<T = Stored>(resource: string, name: string, namespace?: string): T | undefined {
-    return this.#objects.get(resource)?.get(keyIn(namespace, name)) as T | undefined;
+  find(resource: string, name: string, namespace?: string): Stored | undefined {
+    return this.#objects.get(resource)?.get(keyIn(namespace, name));
   }
 
   get(path: string, query: Query = {}): object {
@@ -98,7 +98,8 @@ export class ApiServer {
       creationTimestamp: new Date(this.#now()).toISOString(),
       finalizers: [...(object.metadata?.finalizers ?? []), ...(protection ? [protection] : [])],
     };
-    const status = protection ?? where.resource === 'pods' ? { status: { phase: 'Pending' } } : {};
+    const status =
+      (protection ?? where.resource === 'pods') ? { status: { phase: 'Pending' } } : {};
     return this.#write(where, undefined, { ...object, ...status, metadata });
   }
 
@@ -122,7 +123,8 @@ export class ApiServer {
     return this.#write(where, now, { ...merged, status: now.status });
   }
 
-  delete(path: string, preconditions: Preconditions = {}): void {
+  /** @returns the object as it was */
+  delete(path: string, preconditions: Preconditions = {}): Stored {
     const now = this.#compare('DELETE', path, preconditions);
     const where = parsePath(path);
     const isRunning = where.resource === 'pods' && now.spec?.['nodeName'] !== undefined;
@@ -132,6 +134,7 @@ export class ApiServer {
       const deletionTimestamp = new Date(this.#now()).toISOString();
       this.#write(where, now, { ...now, metadata: { ...now.metadata, deletionTimestamp } });
     }
+    return now;
   }
 
   /** Takes a deleted object away for good, as kubelet does with its pods. */
@@ -176,7 +179,7 @@ export class ApiServer {
     if (object.metadata.deletionTimestamp && (object.metadata.finalizers ?? []).length === 0) {
       if (resource !== 'pods') {
         this.#remove(resource, before);
-        return object as Stored;
+        return object;
       }
     }
     this.#version += 1;
@@ -219,9 +222,7 @@ export function isSelected(object: Stored, { labelSelector, fieldSelector }: Que
     'metadata.name': object.metadata.name,
     'status.phase': object.status?.['phase'],
   };
-  return (
-    matches(object.metadata.labels ?? {}, labelSelector) && matches(fields, fieldSelector)
-  );
+  return matches(object.metadata.labels ?? {}, labelSelector) && matches(fields, fieldSelector);
 }
 
 function matches(actual: Readonly<Record<string, unknown>>, selector: Query[string]): boolean {

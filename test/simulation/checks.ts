@@ -1,7 +1,7 @@
 import { volumeName } from '../../src/model/names.ts';
 import type { Pod } from '../../src/kube/objects.ts';
 import type { Change, Stored } from './api-server.ts';
-import { claimNames, view } from './cluster-objects.ts';
+import { claimNames, View } from './cluster-objects.ts';
 import type { Disk, Image } from './disk.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -68,7 +68,7 @@ export class Checks {
 
   destroyed({ node, pool }: Disk, { name, volumeUid }: Image): void {
     this.#isDirty = true;
-    const now = view(this.#simulation.server);
+    const now = new View(this.#simulation.server);
     const volume = now.volume(name);
     const where = `image ${name} in ${pool} of ${node}`;
     if (volume?.metadata.uid !== volumeUid || volume.metadata.deletionTimestamp === undefined) {
@@ -101,7 +101,7 @@ export class Checks {
   }
 
   #checkVolumes(): void {
-    const now = view(this.#simulation.server);
+    const now = new View(this.#simulation.server);
     for (const { metadata, spec, status } of now.volumes()) {
       const image = this.#simulation.disk(spec.node, spec.pool).images.get(metadata.name);
       const isReady = status?.phase === 'Ready' && metadata.deletionTimestamp === undefined;
@@ -109,6 +109,10 @@ export class Checks {
         this.#violate(`${metadata.name} is Ready on ${spec.node}, and its image is not there`);
       }
     }
+    this.#checkPersistentVolumes(now);
+  }
+
+  #checkPersistentVolumes(now: View): void {
     for (const { metadata, spec } of now.persistentVolumes()) {
       const claim = now.claimOf(spec?.claimRef?.uid);
       if (metadata.name !== volumeName(spec?.claimRef?.uid ?? '')) {
@@ -124,7 +128,7 @@ export class Checks {
 
   /** All volumes of a pod lie on the node that it has just got. */
   #checkBound(object: Stored): void {
-    const now = view(this.#simulation.server);
+    const now = new View(this.#simulation.server);
     const pod = object as Stored & Pod;
     const node = pod.spec?.nodeName ?? '';
     const begun = this.#firstBind.get(pod.metadata.uid);

@@ -1,10 +1,14 @@
-import { controlParts, type ControlConfig, type ControlParts } from '../../src/commands/control-parts.ts';
+import {
+  controlParts,
+  type ControlConfig,
+  type ControlParts,
+} from '../../src/commands/control-parts.ts';
 import { runLoops } from '../../src/commands/control-loops.ts';
 import type { ControlMetrics } from '../../src/http/control-metrics.ts';
 import { bindPod, type BindPod } from '../../src/usecases/bind-pod.ts';
 import { filterNodes, type FilterNodes } from '../../src/usecases/filter-nodes.ts';
 import { prioritizeNodes, type PrioritizeNodes } from '../../src/usecases/prioritize-nodes.ts';
-import { Client } from './client.ts';
+import { openClient } from './client.ts';
 import type { Simulation } from './simulation.ts';
 import type { Process } from './world.ts';
 
@@ -30,9 +34,10 @@ export interface Control {
 }
 
 /** Starts a real replica of control; its verbs are called without HTTP between. */
-export function startControl({ world, server, faults, logOf }: Simulation, name: string): Control {
+export function startControl(simulation: Simulation, name: string): Control {
+  const { world, logOf } = simulation;
   const process = world.process(name);
-  const client = new Client(world, server, process, faults);
+  const client = openClient(simulation.accessOf(process));
   const parts = controlParts(client, controlConfig, logOf(process));
   const { signal } = new AbortController();
   const metrics = { reconcileFailed: () => {} } as unknown as ControlMetrics;

@@ -36,7 +36,10 @@ const shownTrace = 400;
  *
  * @throws with what was wrong and the last part of what happened before
  */
-export async function runPlan(plan: Plan, change: (it: Simulation) => void = () => {}): Promise<void> {
+export async function runPlan(
+  plan: Plan,
+  change: (it: Simulation) => void = () => {},
+): Promise<void> {
   const simulation = new Simulation(plan);
   change(simulation);
   try {

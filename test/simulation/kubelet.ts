@@ -1,7 +1,7 @@
 import type { Pod } from '../../src/kube/objects.ts';
 import type { Step } from './actor.ts';
 import type { Stored } from './api-server.ts';
-import { claimNames, pathOf, view } from './cluster-objects.ts';
+import { claimNames, pathOf, View } from './cluster-objects.ts';
 import type { Image } from './disk.ts';
 import type { Simulation } from './simulation.ts';
 
@@ -13,24 +13,22 @@ interface Found {
 
 /** What the kubelets would do next: start pods whose volumes are there, and end deleted ones. */
 export function kubeletSteps(simulation: Simulation): readonly Step[] {
-  return view(simulation.server)
-    .pods()
-    .flatMap((pod): Step[] => {
-      if (!pod.spec?.nodeName) {
-        return [];
-      }
-      if (pod.metadata.deletionTimestamp !== undefined) {
-        const text = `ends ${pod.metadata.name} (${pod.metadata.uid})`;
-        return [{ text, act: () => end(simulation, pod) }];
-      }
-      const found = pod.status?.phase === 'Pending' ? volumesOf(simulation, pod) : undefined;
-      const text = `starts ${pod.metadata.name} (${pod.metadata.uid}) on ${pod.spec.nodeName}`;
-      return found ? [{ text, act: () => start(simulation, pod, found) }] : [];
-    });
+  return new View(simulation.server).pods().flatMap((pod): Step[] => {
+    if (!pod.spec?.nodeName) {
+      return [];
+    }
+    if (pod.metadata.deletionTimestamp !== undefined) {
+      const text = `ends ${pod.metadata.name} (${pod.metadata.uid})`;
+      return [{ text, act: () => end(simulation, pod) }];
+    }
+    const found = pod.status?.phase === 'Pending' ? volumesOf(simulation, pod) : undefined;
+    const text = `starts ${pod.metadata.name} (${pod.metadata.uid}) on ${pod.spec.nodeName}`;
+    return found ? [{ text, act: () => start(simulation, pod, found) }] : [];
+  });
 }
 
 function volumesOf(simulation: Simulation, pod: Stored & Pod): readonly Found[] | undefined {
-  const now = view(simulation.server);
+  const now = new View(simulation.server);
   const found = claimNames(pod).map((name): Found | undefined => {
     const claim = now.claim(name);
     const volume = now.persistentVolume(claim?.spec?.volumeName ?? '');

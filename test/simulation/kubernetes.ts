@@ -1,14 +1,14 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../src/kube/objects.ts';
 import type { Step } from './actor.ts';
 import type { ApiServer, Stored } from './api-server.ts';
-import { claimNames, namespace, pathOf, view, type View } from './cluster-objects.ts';
+import { claimNames, namespace, pathOf, View } from './cluster-objects.ts';
 
 type Claim = Stored & PersistentVolumeClaim;
 type Volume = Stored & PersistentVolume;
 
 /** What kube-controller-manager would do next about pods, claims and PersistentVolumes. */
 export function controllerSteps(server: ApiServer): readonly Step[] {
-  const now = view(server);
+  const now = new View(server);
   return [
     ...now.claims().flatMap((claim) => claimSteps(server, now, claim)),
     ...now.persistentVolumes().flatMap((volume) => volumeSteps(server, now, volume)),
@@ -17,10 +17,14 @@ export function controllerSteps(server: ApiServer): readonly Step[] {
 }
 
 function claimSteps(server: ApiServer, now: View, claim: Claim): Step[] {
+  return [...bindingSteps(server, now, claim), ...endingSteps(server, now, claim)];
+}
+
+function bindingSteps(server: ApiServer, now: View, claim: Claim): Step[] {
   const { name, uid } = claim.metadata;
   const path = pathOf('persistentvolumeclaims', name);
   const steps: Step[] = [];
-  const volume = now.persistentVolumes().find((one) => isFor(one, uid));
+  const volume = now.persistentVolumes().find(({ spec }) => spec?.claimRef?.uid === uid);
   if (!claim.spec?.volumeName && volume?.metadata.deletionTimestamp === undefined && volume) {
     const bound = pathOf('persistentvolumes', volume.metadata.name);
     steps.push(
@@ -35,6 +39,13 @@ function claimSteps(server: ApiServer, now: View, claim: Claim): Step[] {
   if (claim.spec?.volumeName && !volume && claim.status?.phase !== 'Lost') {
     steps.push(setPhase(server, path, 'Lost'));
   }
+  return steps;
+}
+
+function endingSteps(server: ApiServer, now: View, claim: Claim): Step[] {
+  const { name, uid } = claim.metadata;
+  const path = pathOf('persistentvolumeclaims', name);
+  const steps: Step[] = [];
   if (claim.metadata.deletionTimestamp !== undefined && !isUsed(now, name)) {
     steps.push(dropProtection(server, path, claim));
   }
@@ -75,10 +86,6 @@ function ephemeralSteps(server: ApiServer, now: View, pod: Stored & Pod): Step[]
         }),
       )
     : [];
-}
-
-function isFor({ spec }: Volume, claimUid: string): boolean {
-  return spec?.claimRef?.uid === claimUid;
 }
 
 /** Only a pod that has its node keeps a claim from going. */

@@ -3,7 +3,7 @@ import { createReflector } from '../../src/kube/reflector.ts';
 import { schedulerName } from '../../src/model/names.ts';
 import { parsePod, type Pod } from '../../src/model/pod.ts';
 import type { Result } from '../../src/model/result.ts';
-import { Client } from './client.ts';
+import { openClient } from './client.ts';
 import type { Control } from './control.ts';
 import type { Simulation } from './simulation.ts';
 import type { Process } from './world.ts';
@@ -29,9 +29,9 @@ export function startScheduler(
   name: string,
   control: () => Control | undefined,
 ): Process {
-  const { world, server, faults } = simulation;
+  const { world, faults } = simulation;
   const process = world.process(name);
-  const client = new Client(world, server, process, faults);
+  const client = openClient(simulation.accessOf(process));
   const log = simulation.logOf(process);
   const pods = createReflector<PodObject>({ ...client, log, path: '/api/v1/pods' });
   const nodes = createReflector({ ...client, log, path: '/api/v1/nodes' });
@@ -88,7 +88,7 @@ export function startScheduler(
         }
         work(to).then(
           (value) => world.soon(process, () => resolve(value)),
-          (error: unknown) => world.soon(process, () => reject(error as Error)),
+          (error: unknown) => world.soon(process, () => reject(new Error(String(error)))),
         );
       };
       // Some requests come long after the one who asked has given up.

@@ -1,16 +1,20 @@
-import type { Pod } from '../../src/kube/objects.ts';
-import { poolOfLabel, schedulerName, volumeName } from '../../src/model/names.ts';
+import { poolOfLabel, volumeName } from '../../src/model/names.ts';
 import { bytes } from '../../src/model/bytes.ts';
 import { parseQuantity } from '../../src/model/quantity.ts';
 import { imageBytesFor } from '../../src/backends/loop-space.ts';
-import type { Stored } from './api-server.ts';
-import { claimNames, view, type View } from './cluster-objects.ts';
+import {
+  claimNames,
+  isDeleting,
+  type StoredClaim,
+  type StoredPod,
+  View,
+} from './cluster-objects.ts';
 import type { Simulation } from './simulation.ts';
 import { nodeNames } from './user.ts';
 
 /** What is not yet as it has to be once faults and wishes have ended; empty when all is well. */
 export function unsettled(simulation: Simulation): readonly string[] {
-  const now = view(simulation.server);
+  const now = new View(simulation.server);
   return [
     ...volumesLeft(simulation, now),
     ...imagesLeft(simulation, now),
@@ -47,11 +51,13 @@ function isRetained(now: View, name: string): boolean {
 }
 
 function imagesLeft(simulation: Simulation, now: View): string[] {
-  return simulation.disks().flatMap(({ node, pool, images }) =>
-    [...images.values()]
-      .filter(({ name, volumeUid }) => now.volume(name)?.metadata.uid !== volumeUid)
-      .map(({ name }) => `image ${name} in ${pool} of ${node} belongs to nobody`),
-  );
+  return simulation
+    .disks()
+    .flatMap(({ node, pool, images }) =>
+      [...images.values()]
+        .filter(({ name, volumeUid }) => now.volume(name)?.metadata.uid !== volumeUid)
+        .map(({ name }) => `image ${name} in ${pool} of ${node} belongs to nobody`),
+    );
 }
 
 function persistentVolumesLeft(now: View): string[] {
@@ -78,51 +84,50 @@ interface Asked {
   readonly sums: ReadonlyMap<string, number>;
 }
 
-function podLeft(simulation: Simulation, now: View, pod: Stored & Pod): string[] {
-  const { name, deletionTimestamp } = pod.metadata;
-  if (deletionTimestamp !== undefined) {
-    return [`pod ${name} is stuck`];
+function askedBy(now: View, pod: StoredPod): Asked | undefined {
+  const claims = claimNames(pod).map((name) => now.claim(name));
+  const usable = claims.filter((claim) => claim !== undefined);
+  if (usable.length < claims.length || !usable.every((claim) => isUsable(now, claim, pod))) {
+    return undefined;
   }
-  if (pod.status?.phase === 'Running') {
-    return [];
-  }
-  const asked = askedBy(now, pod);
-  const chosen = pod.spec?.nodeName ?? asked?.node;
-  const fitting = nodeNames.find(
-    (node) =>
-      asked &&
-      (chosen === undefined || chosen === node) &&
-      [...asked.sums].every(([pool, needed]) => needed <= freeIn(simulation, node, pool)),
+  const volumes = usable.map(({ metadata }) => now.volume(volumeName(metadata.uid)));
+  const [node, ...others] = new Set(
+    volumes.flatMap((volume) => (volume ? [volume.spec.node] : [])),
   );
-  const isContradiction = asked?.node !== undefined && chosen !== asked.node;
-  return fitting === undefined || isContradiction
-    ? []
-    : [`pod ${name} waits, and fits on ${fitting}`];
+  const sums = new Map<string, number>();
+  for (const [i, { spec }] of usable.entries()) {
+    const pool = spec?.storageClassName === 'slow' ? 'slow' : 'fast';
+    const size = parseQuantity(spec?.resources?.requests?.['storage'] ?? '');
+    const needed = volumes[i] ? 0 : imageBytesFor(size.ok ? size.value : bytes(0));
+    sums.set(pool, (sums.get(pool) ?? 0) + needed);
+  }
+  return others.length > 0 ? undefined : { node, sums };
 }
 
-function askedBy(now: View, pod: Stored & Pod): Asked | undefined {
-  let node: string | undefined;
-  const sums = new Map<string, number>();
-  for (const claim of claimNames(pod).map((name) => now.claim(name))) {
-    const { uid = '', deletionTimestamp, ownerReferences } = claim?.metadata ?? {};
-    const volume = now.volume(volumeName(uid));
-    const isForeign = ownerReferences?.some((owner) => owner.uid !== pod.metadata.uid);
-    const isUnusable = deletionTimestamp ?? volume?.metadata.deletionTimestamp;
-    if (!claim || isUnusable || isForeign || claim.status?.phase === 'Lost') {
-      return undefined;
-    }
-    if (volume && node !== undefined && node !== volume.spec.node) {
-      return undefined;
-    }
-    node ??= volume?.spec.node;
-    if (!volume) {
-      const pool = claim.spec?.storageClassName === 'slow' ? 'slow' : 'fast';
-      const size = parseQuantity(claim.spec?.resources?.requests?.['storage'] ?? '');
-      const needed = imageBytesFor(size.ok ? size.value : bytes(0));
-      sums.set(pool, (sums.get(pool) ?? 0) + needed);
-    }
+function isUsable(now: View, claim: StoredClaim, pod: StoredPod): boolean {
+  const { uid, ownerReferences = [] } = claim.metadata;
+  const volume = now.volume(volumeName(uid));
+  const isForeign = ownerReferences.some((owner) => owner.uid !== pod.metadata.uid);
+  const isGoing = isDeleting(claim) || (volume !== undefined && isDeleting(volume));
+  return !isForeign && !isGoing && claim.status?.phase !== 'Lost';
+}
+
+function podLeft(simulation: Simulation, now: View, pod: StoredPod): string[] {
+  const { name } = pod.metadata;
+  if (isDeleting(pod)) {
+    return [`pod ${name} is stuck`];
   }
-  return { node, sums };
+  const asked = pod.status?.phase === 'Running' ? undefined : askedBy(now, pod);
+  if (!asked) {
+    return [];
+  }
+  const chosen = [pod.spec?.nodeName, asked.node].filter((node) => node !== undefined);
+  const fitting = nodeNames.find(
+    (node) =>
+      chosen.every((one) => one === node) &&
+      [...asked.sums].every(([pool, needed]) => needed <= freeIn(simulation, node, pool)),
+  );
+  return fitting === undefined ? [] : [`pod ${name} waits, and fits on ${fitting}`];
 }
 
 /** What can really be had: nothing where the pool does not apply to the node. */
@@ -151,15 +156,4 @@ function wrongFigures(simulation: Simulation): string[] {
       });
     }),
   );
-}
-
-/** Pods that nobody but our own scheduler places; for texts of failures. */
-export function describePods(now: View): string {
-  return now
-    .pods()
-    .map(({ metadata, spec, status }) => {
-      const by = spec?.schedulerName === schedulerName ? 'berth' : 'other';
-      return `${metadata.name} (${by}) ${status?.phase ?? ''} on ${spec?.nodeName ?? 'no node'}`;
-    })
-    .join(', ');
 }

@@ -3,7 +3,7 @@ import { Actor } from './actor.ts';
 import { startAgent } from './agent.ts';
 import { ApiServer } from './api-server.ts';
 import { Checks } from './checks.ts';
-import { wakeWatches, type Faults } from './client.ts';
+import { wakeWatches, type Access, type Faults } from './client.ts';
 import { startControl, type Control } from './control.ts';
 import { Disk } from './disk.ts';
 import { kubeletSteps } from './kubelet.ts';
@@ -66,6 +66,15 @@ export class Simulation {
       this.#startSoon(name);
     }
     runVolumeBinding(this);
+  }
+
+  /** How much later than usual a process hears of a resource. */
+  lateMs: Access['lateMs'] = () => 0;
+
+  accessOf(process: Process): Access {
+    const { world, server, faults } = this;
+    const lateMs: Access['lateMs'] = (name, resource) => this.lateMs(name, resource);
+    return { world, server, process, faults, lateMs };
   }
 
   readonly logOf = (process: Process): Log => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { schedulerName } from '../../src/model/names.ts';
-import { namespace, pathOf, view } from './cluster-objects.ts';
+import { namespace, pathOf, View } from './cluster-objects.ts';
 import type { Simulation } from './simulation.ts';
 import { otherScheduler } from './volume-binding.ts';
 
@@ -26,7 +26,14 @@ export const processNames = [
 ] as const;
 
 /** How a pod comes to its node. */
-const ways = ['extender', 'extender', 'extender', 'ephemeral', 'other scheduler', 'by hand'] as const;
+const ways = [
+  'extender',
+  'extender',
+  'extender',
+  'ephemeral',
+  'other scheduler',
+  'by hand',
+] as const;
 
 export type Action =
   | {
@@ -60,7 +67,8 @@ const aMoment = fc.oneof(
   fc.nat({ max: 40_000 }),
 );
 
-const just = <const T extends string>(...values: T[]): fc.Arbitrary<T> => fc.constantFrom(...values);
+const just = <const T extends string>(...values: T[]): fc.Arbitrary<T> =>
+  fc.constantFrom(...values);
 
 const anAction: fc.Arbitrary<Action> = fc.oneof(
   {
@@ -194,9 +202,7 @@ function remove({ server }: Simulation, resource: string, name: string): void {
 }
 
 function removeWithClaims(simulation: Simulation, pod: string): void {
-  const object = view(simulation.server)
-    .pods()
-    .find(({ metadata }) => metadata.name === pod);
+  const object = new View(simulation.server).pods().find(({ metadata }) => metadata.name === pod);
   remove(simulation, 'pods', pod);
   for (const { persistentVolumeClaim } of object?.spec?.volumes ?? []) {
     remove(simulation, 'persistentvolumeclaims', persistentVolumeClaim?.claimName ?? '');

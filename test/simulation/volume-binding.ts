@@ -1,7 +1,7 @@
 import { selectedNodeAnnotation } from '../../src/model/names.ts';
 import type { Pod } from '../../src/kube/objects.ts';
 import type { Stored } from './api-server.ts';
-import { claimNames, pathOf, view } from './cluster-objects.ts';
+import { claimNames, pathOf, View } from './cluster-objects.ts';
 import type { Simulation } from './simulation.ts';
 
 /** The scheduler that pods have which are not ours: it has VolumeBinding, and no extender. */
@@ -17,12 +17,10 @@ const mostPauseMs = 5_000;
 export function runVolumeBinding(simulation: Simulation): void {
   const { world, server } = simulation;
   world.after(world.random.between(leastPauseMs, mostPauseMs), undefined, () => {
-    const pods = view(server)
-      .pods()
-      .filter(({ spec, metadata }) => {
-        const isOurs = spec?.schedulerName === otherScheduler && !spec.nodeName;
-        return isOurs && metadata.deletionTimestamp === undefined;
-      });
+    const pods = new View(server).pods().filter(({ spec, metadata }) => {
+      const isOurs = spec?.schedulerName === otherScheduler && !spec.nodeName;
+      return isOurs && metadata.deletionTimestamp === undefined;
+    });
     const pod = world.random.pick(pods);
     if (pod) {
       attempt(simulation, pod);
@@ -32,7 +30,7 @@ export function runVolumeBinding(simulation: Simulation): void {
 }
 
 function attempt({ world, server }: Simulation, pod: Stored & Pod): void {
-  const now = view(server);
+  const now = new View(server);
   const claims = claimNames(pod).map((name) => now.claim(name));
   const existing = claims.filter((claim) => claim !== undefined);
   const isUsable = existing.every(({ metadata, status }) => {
