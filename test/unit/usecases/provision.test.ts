@@ -150,6 +150,17 @@ describe('provision', () => {
     expect([waits(dataName), waits(logsName)]).to.deep.equal([false, false]);
   });
 
+  it('makes the PersistentVolume of a published volume also where the pool takes no new ones', async () => {
+    cluster.put(aVolume(data, 'n1', { published: true, status: { phase: 'Ready', path: '/x' } }));
+    cluster.addNode('n1', 0, 'fast', { alive: false, pool: () => undefined });
+
+    expect((await run([data])).ok).to.equal(true);
+    expect(cluster.writes).to.include(`ensurePv ${dataName}`);
+    expect(await failure([data, logs])).to.equal(
+      'no-room: node n1: the agent of the node is silent',
+    );
+  });
+
   it('never gives a published volume back', async () => {
     cluster.put(aVolume(data, 'n1', { published: true, status: { phase: 'Ready' } }));
     cluster.agent = () => ({ phase: 'Failed', message: 'full' });
