@@ -32,7 +32,7 @@ test: build prerequisites-nodes ## everything; ends with "N passed, N failed"
 	$(TSX) test/run-all.ts
 
 test-unit: node_modules ## decisions without the world, and backends on real disks
-	$(MOCHA) 'test/{unit,backends}/**/*.test.ts'
+	$(MOCHA) 'test/{unit,simulation,backends}/**/*.test.ts'
 
 test-integration: build prerequisites ## against a real control plane
 	$(MOCHA) 'test/integration/**/*.test.ts'

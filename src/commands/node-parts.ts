@@ -44,8 +44,17 @@ export interface NodeParts {
   readonly meter: NodeMeter;
 }
 
-/** Puts the parts together; nothing runs yet. */
-export function nodeParts(client: KubeClient, config: NodeConfig, log: Log): NodeParts {
+/**
+ * Puts the parts together; nothing runs yet.
+ *
+ * @param parse - reads the declaration of a pool
+ */
+export function nodeParts(
+  client: KubeClient,
+  config: NodeConfig,
+  log: Log,
+  parse = parsePoolSpec,
+): NodeParts {
   const { nodeName, runDir } = config;
   const { api } = client;
   const reflector = { ...client, log };
@@ -68,7 +77,7 @@ export function nodeParts(client: KubeClient, config: NodeConfig, log: Log): Nod
 
   const rows = new Map<string, InTurn>();
   const pools = new NodePools((pool, spec) => {
-    const declared = parsePoolSpec(spec);
+    const declared = parse(spec);
     if (!declared.ok) {
       return declared;
     }

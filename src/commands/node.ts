@@ -54,7 +54,8 @@ const syncLookMs = 20;
 const retryLeaseMs = 2_000;
 const reportKey = 'node';
 
-async function assemble(
+/** Puts the loops of the agent together over its parts. */
+export async function assemble(
   parts: NodeParts,
   config: NodeConfig,
   log: Log,

@@ -49,6 +49,7 @@ async function handOver(
   return ok(undefined);
 }
 
+/** Another call for the claim may have given the volume back since it was Ready, and made a new one. */
 async function publish(
   { name, uid }: LocalVolume,
   { volumes }: Ports,
@@ -56,6 +57,7 @@ async function publish(
   const seen = volumes.get(name);
   const done =
     seen?.uid === uid &&
+    !seen.deleting &&
     (seen.published || (await unlessOutdated(seen, volumes, (one) => volumes.markPublished(one))));
   return done ? ok(undefined) : changedMeanwhile(name);
 }

@@ -1,5 +1,6 @@
 import { formatBytes } from '../model/bytes.ts';
 import { hostnameLabel } from '../model/names.ts';
+import { volumeName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import type { Ledger, Reservation } from '../scheduling/ledger.ts';
@@ -45,7 +46,8 @@ export type Provision = (
  */
 export function provision(ports: ProvisionPorts): Provision {
   return async (claims, node, onReserved) => {
-    const reservations = reservationsOf(claims, node, ports.nodes);
+    const unmade = claims.filter((one) => !isPublished(one, node, ports.volumes));
+    const reservations = reservationsOf(unmade, node, ports.nodes);
     if (!reservations.ok) {
       return reservations;
     }
@@ -70,11 +72,23 @@ export function provision(ports: ProvisionPorts): Provision {
   };
 }
 
+/**
+ * It has its space, and nobody takes it back: its way is gone to the end, whatever the pool says of
+ * new volumes.
+ */
+function isPublished({ need }: UnboundClaim, node: string, volumes: VolumeStore): boolean {
+  const volume = volumes.get(volumeName(need.claimUid));
+  return volume?.published === true && !volume.deleting && volume.spec.node === node;
+}
+
 function reservationsOf(
   claims: readonly UnboundClaim[],
   node: string,
   nodes: NodeReader,
 ): Result<readonly Reservation[], ProvisionFailure> {
+  if (claims.length === 0) {
+    return ok([]);
+  }
   const facts = nodes.node(node);
   if (!facts?.alive) {
     const why = facts ? 'the agent of the node is silent' : 'the node is not known';

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
 import type { Claim } from '../../../src/model/claim.ts';
+import type { LocalVolume } from '../../../src/model/volume.ts';
 import type { VolumeStore } from '../../../src/usecases/cluster.ts';
 import { provision } from '../../../src/usecases/provision.ts';
 import type { UnboundClaim } from '../../../src/usecases/resolve-needs.ts';
@@ -149,6 +150,17 @@ describe('provision', () => {
 
     expect(await failure()).to.contain('no answer from its agent within 1000 ms');
     expect([waits(dataName), waits(logsName)]).to.deep.equal([false, false]);
+  });
+
+  it('makes the PersistentVolume of a published volume also where the pool takes no new ones', async () => {
+    cluster.put(aVolume(data, 'n1', { published: true, status: { phase: 'Ready', path: '/x' } }));
+    cluster.addNode('n1', 0, 'fast', { alive: false, pool: () => undefined });
+
+    expect((await run([data])).ok).to.equal(true);
+    expect(cluster.writes).to.include(`ensurePv ${dataName}`);
+    expect(await failure([data, logs])).to.equal(
+      'no-room: node n1: the agent of the node is silent',
+    );
   });
 
   it('never gives a published volume back', async () => {
@@ -328,6 +340,18 @@ describe('provision', () => {
 
     expect(await failure([data])).to.match(/^changed: volume pvc-uid-data was changed/);
     expect(cluster.persistentVolumeObjects.size).to.equal(0);
+  });
+
+  it('publishes nothing that another call has given back since it was Ready', async () => {
+    const others: readonly Partial<LocalVolume>[] = [{ deleting: true }, { uid: 'made anew' }];
+    for (const change of others) {
+      cluster = new FakeCluster();
+      cluster.before.set('publish', () => cluster.change(logsName, change));
+
+      expect(await failure([data, logs])).to.match(/^changed: volume pvc-uid-logs was changed/);
+      expect(cluster.writes).not.to.include(`publish ${logsName}`);
+      expect([...cluster.persistentVolumeObjects.keys()]).not.to.include(logsName);
+    }
   });
 
   it('lets only one of two calls have the last space', async () => {

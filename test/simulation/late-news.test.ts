@@ -1,0 +1,21 @@
+import { expect } from 'chai';
+import { Simulation } from './simulation.ts';
+import { View } from './cluster-objects.ts';
+import { perform } from './user.ts';
+
+const noFaults = { call: 0, death: 0, watch: 0, disk: 0 };
+
+describe('News that overtakes other news', () => {
+  it('provisions the claim that a scheduler has chosen a node for, also where its pod is heard of last', async () => {
+    const simulation = new Simulation({ seed: 1, faults: noFaults, schedulers: 1 });
+    const { world, server } = simulation;
+    simulation.lateMs = (process, resource) =>
+      process.startsWith('control') && resource === 'pods' ? 10_000 : 0;
+    await world.run(world.now + 10_000);
+
+    perform(simulation, { do: 'make pod', pod: 0, claims: [0], way: 'other scheduler', node: 0 });
+    await world.run(world.now + 60_000);
+
+    expect(new View(server).pods().map(({ status }) => status?.phase)).to.deep.equal(['Running']);
+  });
+});
