@@ -7,10 +7,7 @@ import type { PersistentVolumeClaim } from './objects.ts';
 import { resourcePath } from './paths.ts';
 import type { Reflector } from './reflector.ts';
 
-export function claimStore(
-  api: KubeApi,
-  memory: Reflector<PersistentVolumeClaim>,
-): ClaimStore {
+export function claimStore(api: KubeApi, memory: Reflector<PersistentVolumeClaim>): ClaimStore {
   const path = (namespace: string, name: string): string =>
     resourcePath('persistentvolumeclaims', { namespace, name });
   return {

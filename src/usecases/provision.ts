@@ -47,7 +47,10 @@ export type Provision = (
 export function provision(ports: ProvisionPorts): Provision {
   return async (claims, node, onReserved) => {
     const unmade = claims.filter((one) => !isPublished(one, node, ports.volumes));
-    const reservations = reservationsOf(unmade, node, ports.nodes);
+    const reservations =
+      unmade.length > 0
+        ? reservationsOf(unmade, node, ports.nodes)
+        : ok<readonly Reservation[]>([]);
     if (!reservations.ok) {
       return reservations;
     }
@@ -86,9 +89,6 @@ function reservationsOf(
   node: string,
   nodes: NodeReader,
 ): Result<readonly Reservation[], ProvisionFailure> {
-  if (claims.length === 0) {
-    return ok([]);
-  }
   const facts = nodes.node(node);
   if (!facts?.alive) {
     const why = facts ? 'the agent of the node is silent' : 'the node is not known';
