@@ -8,10 +8,12 @@ import { describeError } from '../model/errors.ts';
 import { provisionedByAnnotation, provisioner, volumeName } from '../model/names.ts';
 import { parsePod, type PodObject } from '../model/pod.ts';
 import { Controller, type Reconcile } from '../usecases/controller.ts';
+import { giveUpVolume } from '../usecases/give-up-volume.ts';
 import { provisionClaim } from '../usecases/provision-claim.ts';
 import { releaseVolume } from '../usecases/release-volume.ts';
 import { wakePods } from '../usecases/wake-pods.ts';
 import type { ControlConfig, ControlParts } from './control-parts.ts';
+import { listenToNodes } from './listen-to-nodes.ts';
 
 /** One loop: what it does for a key, and how it hears which keys have work. */
 interface Loop {
@@ -33,7 +35,7 @@ export async function runLoops(
   signal: AbortSignal,
 ): Promise<void> {
   const { api, log, now, state } = parts;
-  const loops = loopsOf(parts, config);
+  const loops = loopsOf(parts, config, metrics);
   const running = new Map<string, Controller>();
   const enqueue = (name: string, key: string): void => running.get(name)?.enqueue(key);
   listen(parts, enqueue);
@@ -61,7 +63,11 @@ export async function runLoops(
   );
 }
 
-function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
+function loopsOf(
+  parts: ControlParts,
+  config: ControlConfig,
+  metrics: ControlMetrics,
+): readonly Loop[] {
   const { state } = parts;
   const keysOf = (objects: Iterable<object>): string[] => [...objects].map(keyOf);
   return [
@@ -73,6 +79,12 @@ function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
         ...keysOf(state.localVolumes.list()),
         ...keysOf(state.persistentVolumes.list()).filter((name) => isOurPv(parts, name)),
       ],
+    },
+    {
+      name: 'node-loss',
+      reconcile: giveUpVolume({ ...parts, givenUp: () => metrics.volumeGivenUp() }),
+      workers: 8,
+      keys: () => keysOf(state.localVolumes.list()),
     },
     {
       name: 'provision-claim',
@@ -125,12 +137,15 @@ function listen(parts: ControlParts, enqueue: Enqueue): void {
   listenToVolumes(parts, enqueue);
   listenToClaims(parts, enqueue);
   listenToRoom(parts, enqueue);
+  listenToNodes(parts.state, (volume) => enqueue('node-loss', volume));
   listenToPools(parts, enqueue);
 }
 
 function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
   state.localVolumes.onChange((before, after) => {
-    enqueue('release', (after ?? before)?.metadata.name ?? '');
+    const name = (after ?? before)?.metadata.name ?? '';
+    enqueue('release', name);
+    enqueue('node-loss', name);
     if (!after && before) {
       enqueue('wake', before.spec.node);
       enqueue('pool-status', before.spec.pool);

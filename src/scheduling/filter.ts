@@ -1,4 +1,5 @@
 import { bytes, formatBytes, sumBytes, type Bytes } from '../model/bytes.ts';
+import type { NodeState } from '../model/node.ts';
 import type { Room } from './ledger.ts';
 import type { PodNeeds, VolumeNeed } from './needs.ts';
 import { matchesTerms, type Labels } from './node-affinity.ts';
@@ -19,6 +20,7 @@ export interface NodeFacts {
   readonly labels: Labels;
   /** False when the node's agent has been silent for too long. */
   readonly alive: boolean;
+  readonly state: NodeState;
   readonly poolNames: readonly string[];
   readonly pool: (name: string) => PoolFacts | undefined;
 }

@@ -8,7 +8,8 @@ import type { BindLoad } from './bind-load.ts';
 import type { Lookup, NodeReader, PodStore } from './cluster.ts';
 import type { EventSink, ObjectRef } from './ports.ts';
 import type { Provision } from './provision.ts';
-import { resolveNeeds, type ResolvedPod } from './resolve-needs.ts';
+import { refuseNewVolumes } from './refuse-new-volumes.ts';
+import { resolveNeeds, type ResolvedPod, type UnboundClaim } from './resolve-needs.ts';
 
 export interface BindRequest {
   readonly namespace: string;
@@ -90,13 +91,23 @@ async function tryBind(request: BindRequest, ports: BindPorts): Promise<Result<v
   if (stray) {
     return err(`the volume of claim ${stray.claim} is not on node ${node}`);
   }
-  if (unbound.length > 0) {
-    const made = await ports.provision(unbound, node, () => ports.holds.end(uid));
-    if (!made.ok) {
-      return err(made.error.message);
-    }
+  const problem =
+    refuseNewVolumes(pod, needs, ports.nodes.node(node)) ??
+    (await makeVolumes(unbound, request, ports));
+  return problem === undefined ? postBinding(pod, node, ports) : err(problem);
+}
+
+/** @returns what keeps them from being made, or nothing where they are there */
+async function makeVolumes(
+  unbound: readonly UnboundClaim[],
+  { uid, node }: BindRequest,
+  { provision, holds }: BindPorts,
+): Promise<string | undefined> {
+  if (unbound.length === 0) {
+    return undefined;
   }
-  return postBinding(pod, node, ports);
+  const made = await provision(unbound, node, () => holds.end(uid));
+  return made.ok ? undefined : made.error.message;
 }
 
 async function postBinding(

@@ -146,9 +146,9 @@ async function allSettled<T>(parts: readonly Promise<T>[]): Promise<T[]> {
 }
 
 function specOf({ claim, parameters, need }: UnboundClaim, node: string): VolumeSpec {
-  const { pool, fsType, erase } = parameters;
+  const { pool, fsType, erase, onNodeLost } = parameters;
   const { volumeMode, ref: claimRef } = claim;
-  return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, erase };
+  return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, erase, onNodeLost };
 }
 
 async function awaitReady(
