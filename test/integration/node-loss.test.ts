@@ -1,8 +1,10 @@
 import { expect } from 'chai';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
 import type { LocalVolumeObject, StorageNodeObject } from '../../src/kube/custom-objects.ts';
-import type { Pod } from '../../src/kube/objects.ts';
-import { agentFinalizer, controlFinalizer } from '../../src/model/names.ts';
+import type { KubeObject, Pod } from '../../src/kube/objects.ts';
+import { agentFinalizer, controlFinalizer, selectedNodeAnnotation } from '../../src/model/names.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { waitFor } from '../cluster/wait.ts';
@@ -234,6 +236,109 @@ describe('a node that is lost', function () {
     await cluster.restart('agent-h3');
     await berth.poolsReported('fast', ['h3']);
   });
+
+  it('is recognised when another machine has its name, and can be used at once', async () => {
+    const here = { 'kubernetes.io/hostname': 'h2' };
+    await kube.create(storagePool('machine', '20Mi', here));
+    await kube.create(storageClass('machine', { pool: 'machine' }));
+    await startAgentOf('h2', 'first');
+    await berth.poolsReported('machine', ['h2']);
+    await kube.create(claim('old', 'machine', '4Mi'));
+    await kube.create(pod('old', { claims: ['old'] }));
+    const volume = (await kube.volumeOf('old')).metadata?.name ?? '';
+    await waitFor('the id of the machine', async () => (await machineIdOf('h2')) === 'first', soon);
+
+    await cluster.kill('agent-h2');
+    const pools = join(berth.hollowFolder('h2', '/var/lib/berth'), 'pools');
+    await rm(join(pools, 'machine'), { recursive: true });
+    await startAgentOf('h2', 'second');
+
+    const lost = await waitFor(
+      'the volume to be lost',
+      async () => {
+        const { status } = await kube.get<LocalVolumeObject>('LocalVolume', volume);
+        return status?.phase === 'Lost' && status.message;
+      },
+      soon,
+    );
+    expect(lost).to.contain('replaced (machine id first before, second now)');
+    expect(await kube.event('h2', 'MachineReplaced')).to.contain('machine id first before');
+    expect(await kube.event('old', 'BerthNodeLost')).to.contain(
+      'no longer on the disks of node h2',
+    );
+    await waitFor(
+      'the id of the machine',
+      async () => (await machineIdOf('h2')) === 'second',
+      soon,
+    );
+    await kube.create(claim('new', 'machine', '4Mi'));
+    await kube.create(pod('new', { claims: ['new'] }));
+    expect(await kube.nodeOf('new')).to.equal('h2');
+    await kube.delete('Pod', 'old', 'new');
+    await kube.delete('PersistentVolumeClaim', 'old', 'new');
+    await kube.gone('LocalVolume', volume);
+  });
+
+  it('gets no new volumes while it is cordoned, however the node was chosen', async () => {
+    await kube.createAll([claim('raced', 'stay', '4Mi'), claim('chosen', 'stay', '4Mi')]);
+    await kube.create(pod('raced', { claims: ['raced'], schedulerName: 'nobody' }));
+    await kube.create(pod('chosen', { claims: ['chosen'], schedulerName: 'nobody' }));
+    const { metadata } = await kube.get<Pod>('Pod', 'raced');
+    await cluster.kubectl(['cordon', 'h1']);
+
+    const answer = await bind('raced', metadata?.uid ?? '', 'h1');
+    await cluster.api.patch('/api/v1/namespaces/default/persistentvolumeclaims/chosen', {
+      metadata: { annotations: { [selectedNodeAnnotation]: 'h1' } },
+    });
+
+    expect(answer).to.equal('node h1 is cordoned: no new volumes are made on it');
+    expect(await kube.event('raced', 'BerthBindFailed')).to.equal(answer);
+    expect(await kube.event('chosen', 'BerthProvisioningFailed')).to.contain(answer);
+    await waitFor(
+      'the choice of the node to be taken back',
+      async () => {
+        const { metadata: now } = await kube.get<KubeObject>('PersistentVolumeClaim', 'chosen');
+        return now?.annotations?.[selectedNodeAnnotation] === undefined;
+      },
+      soon,
+    );
+    expect(await kube.list('LocalVolume')).to.deep.equal([]);
+    await cluster.kubectl(['uncordon', 'h1']);
+    const open = await waitFor(
+      'the bind to be taken',
+      async () => (await bind('raced', metadata?.uid ?? '', 'h1')) === '',
+      soon,
+    );
+    expect(open).to.equal(true);
+    await kube.delete('Pod', 'raced', 'chosen');
+    await kube.delete('PersistentVolumeClaim', 'raced', 'chosen');
+    await kube.noVolumesLeft();
+  });
+
+  async function startAgentOf(node: string, machineId: string): Promise<void> {
+    await cluster.kill(`agent-${node}`);
+    const file = join(cluster.dir, `machine-id-of-${node}`);
+    await writeFile(file, `${machineId}\n`);
+    // What was recorded of the machine of the tests themselves says nothing of these.
+    if (machineId === 'first') {
+      await kube.delete('StorageNode', node);
+    }
+    await berth.startHollowAgent(node, { flags: [...agentFlags, '--machine-id-file', file] });
+  }
+
+  async function machineIdOf(node: string): Promise<string | undefined> {
+    return (await kube.find<StorageNodeObject>('StorageNode', node))?.status?.machineID;
+  }
+
+  /** What the scheduler would send, and what is wrong with it. */
+  async function bind(name: string, uid: string, node: string): Promise<string> {
+    const body = { PodName: name, PodNamespace: 'default', PodUID: uid, Node: node };
+    const answer = await fetch(`${control.verbs}/bind`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    });
+    return ((await answer.json()) as { Error: string }).Error;
+  }
 });
 
 /** What a bind leaves behind that was killed before its agent has answered. */
