@@ -7,12 +7,14 @@ import { writePoolStatus } from '../kube/pool-status.ts';
 import { describeError } from '../model/errors.ts';
 import { provisionedByAnnotation, provisioner, volumeName } from '../model/names.ts';
 import { Controller, type Reconcile } from '../usecases/controller.ts';
+import { giveUpVolume } from '../usecases/give-up-volume.ts';
 import { noticeUnscheduled } from '../usecases/notice-unscheduled.ts';
 import { provisionClaim } from '../usecases/provision-claim.ts';
 import { releaseVolume } from '../usecases/release-volume.ts';
 import { wakePods } from '../usecases/wake-pods.ts';
 import { claimsToProvision, listenToRoom, type Enqueue } from './control-changes.ts';
 import type { ControlConfig, ControlParts } from './control-parts.ts';
+import { listenToNodes } from './listen-to-nodes.ts';
 
 /** One loop: what it does for a key, and how it hears which keys have work. */
 interface Loop {
@@ -34,7 +36,7 @@ export async function runLoops(
   signal: AbortSignal,
 ): Promise<void> {
   const { api, log, now, state } = parts;
-  const loops = loopsOf(parts, config);
+  const loops = loopsOf(parts, config, metrics);
   const running = new Map<string, Controller>();
   const enqueue = (name: string, key: string): void => running.get(name)?.enqueue(key);
   listen(parts, enqueue);
@@ -62,7 +64,11 @@ export async function runLoops(
   );
 }
 
-function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
+function loopsOf(
+  parts: ControlParts,
+  config: ControlConfig,
+  metrics: ControlMetrics,
+): readonly Loop[] {
   const { state } = parts;
   const keysOf = (objects: Iterable<object>): string[] => [...objects].map(keyOf);
   return [
@@ -74,6 +80,12 @@ function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
         ...keysOf(state.localVolumes.list()),
         ...keysOf(state.persistentVolumes.list()).filter((name) => isOurPv(parts, name)),
       ],
+    },
+    {
+      name: 'node-loss',
+      reconcile: giveUpVolume({ ...parts, givenUp: () => metrics.volumeGivenUp() }),
+      workers: 8,
+      keys: () => keysOf(state.localVolumes.list()),
     },
     {
       name: 'provision-claim',
@@ -130,12 +142,15 @@ function listen(parts: ControlParts, enqueue: Enqueue): void {
   listenToVolumes(parts, enqueue);
   listenToClaims(parts, enqueue);
   listenToRoom(parts, enqueue);
+  listenToNodes(parts.state, (volume) => enqueue('node-loss', volume));
   listenToPools(parts, enqueue);
 }
 
 function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
   state.localVolumes.onChange((before, after) => {
-    enqueue('release', (after ?? before)?.metadata.name ?? '');
+    const name = (after ?? before)?.metadata.name ?? '';
+    enqueue('release', name);
+    enqueue('node-loss', name);
     if (!after && before) {
       enqueue('wake', before.spec.node);
       enqueue('pool-status', before.spec.pool);

@@ -11,7 +11,9 @@ import {
 } from '../kube/cluster-state.ts';
 import { eventSink } from '../kube/events.ts';
 import { localVolumeStore, waiter } from '../kube/local-volumes.ts';
+import { lossRecord } from '../kube/loss-record.ts';
 import { NodeIndex, type AllocationRule } from '../kube/node-index.ts';
+import { nodeStore } from '../kube/node-state.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
 import { podStore } from '../kube/pods.ts';
 import { hostnameLabel } from '../model/names.ts';
@@ -58,6 +60,8 @@ export function controlParts(client: KubeClient, config: ControlConfig, log: Log
     sleep,
     claims: claimStore(api, state.claims),
     pods: podStore(api, state.pods, now),
+    nodeObjects: nodeStore(api),
+    losses: lossRecord(api),
     lookup: clusterLookup(state, api),
     liveLookup: clusterLookup(state, api, true),
     holds: new Holds(ring),

@@ -17,6 +17,7 @@ import { nodeLabel } from '../model/names.ts';
 import { ok } from '../model/result.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { runCommand } from '../platform/run-command.ts';
+import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
 import { oneAtATime, type InTurn } from '../usecases/one-at-a-time.ts';
 import type { NodeBoard, NodeMeter, NodeVolumes } from '../usecases/node-ports.ts';
@@ -34,6 +35,7 @@ export interface NodeParts {
   };
   readonly volumes: NodeVolumes;
   readonly board: NodeBoard;
+  readonly machine: MachineIdentity;
   readonly pools: NodePools;
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
@@ -75,6 +77,8 @@ export function nodeParts(
   const volumes = nodeVolumes(api, memory.volumes, nodeName);
   const board = nodeBoard(api, memory.nodes, nodeName);
 
+  const machine = new MachineIdentity(volumes);
+
   const rows = new Map<string, InTurn>();
   const pools = new NodePools((pool, spec) => {
     const declared = parse(spec);
@@ -85,7 +89,12 @@ export function nodeParts(
     const hasVolumes = (): boolean =>
       volumes
         .list()
-        .some(({ spec, status }) => spec.pool === pool && status.allocatedBytes !== undefined);
+        .some(
+          ({ uid, spec, status }) =>
+            spec.pool === pool &&
+            status.allocatedBytes !== undefined &&
+            machine.lossOf(uid) === undefined,
+        );
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
     const around = { pool, runDir, run: runCommand, now: Date.now, hasVolumes, inTurn };
@@ -98,6 +107,7 @@ export function nodeParts(
     memory,
     volumes,
     board,
+    machine,
     pools,
     refreshPools: (): void => {
       const held = new Set(volumes.list().map(({ spec }) => spec.pool));

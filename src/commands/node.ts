@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { backends } from '../backends/index.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
 import { listen } from '../http/listen.ts';
@@ -20,6 +19,7 @@ import { NodeReporter } from '../usecases/node-reporter.ts';
 import type { Log } from '../usecases/ports.ts';
 import { volumeReconciler } from '../usecases/reconcile-volume.ts';
 import type { Run } from './command.ts';
+import { readMachineId, tellReplaced } from './machine.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
 /** The agent of one node: makes and removes its volumes, and reports what is free. */
@@ -61,11 +61,12 @@ export async function assemble(
   log: Log,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const { api, memory, volumes, pools, board, events, meter } = parts;
+  const { api, memory, volumes, pools, board, machine, events, meter } = parts;
   const { nodeName, namespace, reportDelay, leaseRenew } = config;
+  const machineId = await readMachineId(config.machineIdFile, log);
   const standings = storageNodeStore(api, {
     node: nodeName,
-    machineId: await readMachineId(config.machineIdFile, log),
+    machineId: () => machine.idToRecord,
     agentVersion: await programVersion(),
   });
   const onError =
@@ -113,6 +114,7 @@ export async function assemble(
       volumes,
       pools,
       reports: reporter,
+      machine,
       events,
       log,
       meter,
@@ -161,7 +163,9 @@ export async function assemble(
     }
     while (!at.aborted) {
       try {
-        reporter.resume(await standings.read(), board.shown());
+        const before = await standings.read();
+        tellReplaced(machine.compare(machineId, before.machineId), nodeName, { events, log });
+        reporter.resume(before, board.shown());
         return;
       } catch (error) {
         log.warn('the StorageNode cannot be read', { error: describeError(error) });
@@ -192,13 +196,4 @@ function facts(node: Node | undefined): string {
   const { labels, annotations } = toShownNode(node ?? {});
   const own = Object.entries(annotations).filter(([key]) => poolOfCapacityAnnotation(key));
   return JSON.stringify([node !== undefined, labels, own]);
-}
-
-async function readMachineId(file: string, log: Log): Promise<string> {
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch (error) {
-    log.warn('the machine has no id that can be read', { file, error: describeError(error) });
-    return '';
-  }
 }

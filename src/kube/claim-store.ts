@@ -1,6 +1,6 @@
 import { selectedNodeAnnotation } from '../model/names.ts';
 import type { ClaimStore } from '../usecases/cluster.ts';
-import type { KubeApi } from './api.ts';
+import { deleteOnly, type KubeApi } from './api.ts';
 import { toClaim } from './claims.ts';
 import { readLive } from './live.ts';
 import type { PersistentVolumeClaim } from './objects.ts';
@@ -23,6 +23,9 @@ export function claimStore(api: KubeApi, memory: Reflector<PersistentVolumeClaim
       const annotations = { [selectedNodeAnnotation]: null };
       const patch = { metadata: { uid: ref.uid, annotations } };
       await api.patch(path(ref.namespace, ref.name), 'merge', patch);
+    },
+    delete: async ({ namespace, name, uid }) => {
+      await deleteOnly(api, path(namespace, name), { uid });
     },
   };
 }

@@ -1,6 +1,13 @@
 import { bytes, type Bytes } from '../model/bytes.ts';
 import { labelValue } from '../model/label-value.ts';
-import { agentFinalizer, apiVersion, controlFinalizer, nodeLabel } from '../model/names.ts';
+import {
+  agentFinalizer,
+  apiVersion,
+  controlFinalizer,
+  givenUpAnnotation,
+  nodeLabel,
+  nodeLostSinceAnnotation,
+} from '../model/names.ts';
 import type { LocalVolume, VolumeRef, VolumeSpec } from '../model/volume.ts';
 import type { VolumeStore } from '../usecases/cluster.ts';
 import { isConflict, isNotFound, type KubeApi } from './api.ts';
@@ -35,6 +42,8 @@ export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
     published: metadata.annotations?.[publishedAnnotation] === 'true',
     follows: toVolumeRef(metadata.annotations?.[followsAnnotation]),
     retained: metadata.annotations?.[retainedAnnotation] === 'true',
+    nodeLostSince: optionalTime(metadata.annotations?.[nodeLostSinceAnnotation]),
+    givenUp: metadata.annotations?.[givenUpAnnotation] === 'true',
   };
 }
 
@@ -49,6 +58,12 @@ function followerMark({ name, uid }: VolumeRef): Record<string, string> {
 
 function optionalBytes(n: number | undefined): Bytes | undefined {
   return n === undefined ? undefined : bytes(n);
+}
+
+/** One that cannot be read is none: the waiting begins anew then. */
+function optionalTime(text = ''): number | undefined {
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 function path(name?: string): string {
@@ -97,7 +112,7 @@ export function localVolumeStore(
 }
 
 /** @returns false where the object was changed or removed by another hand in between */
-async function unlessChanged(write: () => Promise<void>): Promise<boolean> {
+export async function unlessChanged(write: () => Promise<void>): Promise<boolean> {
   try {
     await write();
     return true;

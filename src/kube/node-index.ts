@@ -1,4 +1,5 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { NodeState } from '../model/node.ts';
 import { poolOfCapacityAnnotation } from '../model/names.ts';
 import { parsePoolReport, type PoolReport } from '../model/pool.ts';
 import type { Result } from '../model/result.ts';
@@ -7,6 +8,7 @@ import type { Ledger, Room } from '../scheduling/ledger.ts';
 import type { Labels } from '../scheduling/node-affinity.ts';
 import type { NodeReader } from '../usecases/cluster.ts';
 import type { Now } from '../usecases/ports.ts';
+import { toNodeState } from './node-state.ts';
 import type { Lease, Node } from './objects.ts';
 
 /** What a volume of a size occupies in a pool, or nothing where its StoragePool cannot be read. */
@@ -73,17 +75,19 @@ class KnownPool implements PoolFacts {
 class KnownNode implements NodeFacts {
   readonly name: string;
   readonly labels: Labels;
+  readonly state: NodeState;
   readonly pools: ReadonlyMap<string, KnownPool>;
   readonly #isAlive: () => boolean;
 
   constructor(
     name: string,
-    labels: Labels,
+    { labels, state }: { labels: Labels; state: NodeState },
     pools: ReadonlyMap<string, KnownPool>,
     isAlive: () => boolean,
   ) {
     this.name = name;
     this.labels = labels;
+    this.state = state;
     this.pools = pools;
     this.#isAlive = isAlive;
   }
@@ -129,7 +133,8 @@ export class NodeIndex implements NodeReader {
   }
 
   /** Takes over a node, as the Node object says it. */
-  putNode({ metadata = {} }: Node): void {
+  putNode(node: Node): void {
+    const { metadata = {} } = node;
     const name = metadata.name ?? '';
     const before = this.#nodes.get(name)?.pools.keys() ?? [];
     const pools = new Map<string, KnownPool>();
@@ -146,7 +151,8 @@ export class NodeIndex implements NodeReader {
     }
     const heartbeat = this.#heartbeatOf(name);
     const isAlive = (): boolean => this.#isFresh(heartbeat);
-    this.#nodes.set(name, new KnownNode(name, metadata.labels ?? {}, pools, isAlive));
+    const said = { labels: metadata.labels ?? {}, state: toNodeState(node) };
+    this.#nodes.set(name, new KnownNode(name, said, pools, isAlive));
   }
 
   removeNode(name: string): void {

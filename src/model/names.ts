@@ -28,6 +28,11 @@ export const nodeLabel = 'berth.dev/node';
 /** On a waiting pod: changed to make an old scheduler look at the pod again. */
 export const wakeAnnotation = 'berth.dev/wake';
 
+/** On LocalVolumes: when control first saw that the node is lost; RFC 3339. */
+export const nodeLostSinceAnnotation = 'berth.dev/node-lost-since';
+/** On LocalVolumes: `true` once its claim is taken away because the node stayed lost. */
+export const givenUpAnnotation = 'berth.dev/given-up';
+
 const capacityPrefix = 'capacity.berth.dev/';
 const poolPrefix = 'pool.berth.dev/';
 

@@ -31,6 +31,8 @@ export interface Pod {
   readonly deleting: boolean;
   /** Milliseconds since the epoch; 0 where it is not known. */
   readonly createdAt: number;
+  /** It may run on a node that is cordoned, as the pods of a DaemonSet may. */
+  readonly toleratesCordon: boolean;
   readonly claims: readonly PodClaim[];
 }
 
@@ -53,11 +55,19 @@ export interface PodObject {
     readonly nodeName?: string;
     readonly priority?: number;
     readonly volumes?: readonly VolumeObject[] | null;
+    readonly tolerations?: readonly Toleration[] | null;
   };
   readonly status?: {
     readonly nominatedNodeName?: string;
     readonly conditions?: readonly { readonly type: string }[] | null;
   };
+}
+
+export interface Toleration {
+  readonly key?: string;
+  readonly operator?: string;
+  readonly value?: string;
+  readonly effect?: string;
 }
 
 interface VolumeObject {
@@ -95,7 +105,17 @@ function parsePodStatus(status: NonNullable<PodObject['status']>) {
 function parsePodSpec(spec: NonNullable<PodObject['spec']>, podName: string) {
   const { schedulerName = 'default-scheduler', nodeName = '', priority = 0, volumes } = spec;
   const claims = (volumes ?? []).flatMap((volume) => claimOf(volume, podName));
-  return { schedulerName, nodeName, priority, claims };
+  const toleratesCordon = (spec.tolerations ?? []).some(isForCordon);
+  return { schedulerName, nodeName, priority, claims, toleratesCordon };
+}
+
+const cordonTaint = 'node.kubernetes.io/unschedulable';
+
+/** Whether it tolerates the taint of a cordoned node: no value, effect NoSchedule (core/v1 ToleratesTaint). */
+export function isForCordon({ key = '', operator, value = '', effect = '' }: Toleration): boolean {
+  const namesTaint = key === cordonTaint || (key === '' && operator === 'Exists');
+  const matches = operator === 'Exists' || value === '';
+  return namesTaint && matches && (effect === '' || effect === 'NoSchedule');
 }
 
 /** A generic ephemeral volume's claim is called `<pod>-<volume>` (Kubernetes' ephemeral controller). */

@@ -1,4 +1,5 @@
 import type { Bytes } from './bytes.ts';
+import type { OnNodeLost } from './node-loss.ts';
 
 export const volumeModes = ['Filesystem', 'Block'] as const;
 export type VolumeMode = (typeof volumeModes)[number];
@@ -36,6 +37,8 @@ export interface VolumeSpec {
   readonly fsType: FsType;
   readonly claimRef: ClaimRef;
   readonly erase: ErasePolicy;
+  /** Missing where it was made before this could be asked for: it is kept. */
+  readonly onNodeLost?: OnNodeLost;
 }
 
 /** What the agent writes. */
@@ -79,4 +82,8 @@ export interface LocalVolume {
    * somebody deletes the LocalVolume by hand.
    */
   readonly retained?: boolean | undefined;
+  /** When its node was first seen lost, in milliseconds since the epoch; missing while it is not. */
+  readonly nodeLostSince?: number | undefined;
+  /** The time of waiting for its node is over, and its claim was taken away. */
+  readonly givenUp?: boolean | undefined;
 }

@@ -1,5 +1,6 @@
 import { bytes, formatBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import { hostnameLabel } from '../model/names.ts';
+import type { NodeState } from '../model/node.ts';
 import type { Room } from './ledger.ts';
 import type { PodNeeds, VolumeNeed } from './needs.ts';
 import { matchesTerms, type Labels } from './node-affinity.ts';
@@ -20,6 +21,7 @@ export interface NodeFacts {
   readonly labels: Labels;
   /** False when the node's agent has been silent for too long. */
   readonly alive: boolean;
+  readonly state: NodeState;
   readonly poolNames: readonly string[];
   readonly pool: (name: string) => PoolFacts | undefined;
 }

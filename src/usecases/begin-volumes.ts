@@ -82,7 +82,7 @@ async function follow(
 }
 
 function specOf({ claim, parameters, need }: UnboundClaim, node: string): VolumeSpec {
-  const { pool, fsType, erase } = parameters;
+  const { pool, fsType, erase, onNodeLost } = parameters;
   const { volumeMode, ref: claimRef } = claim;
-  return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, erase };
+  return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, erase, onNodeLost };
 }

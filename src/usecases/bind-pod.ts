@@ -9,6 +9,7 @@ import type { BindLoad } from './bind-load.ts';
 import type { Lookup, NodeReader, PodStore } from './cluster.ts';
 import type { EventSink, ObjectRef } from './ports.ts';
 import type { Provision } from './provision.ts';
+import { refuseNewVolumes } from './refuse-new-volumes.ts';
 import { resolveNeeds, type ResolvedPod, type UnboundClaim } from './resolve-needs.ts';
 
 export interface BindRequest {
@@ -86,22 +87,25 @@ async function tryBind(request: BindRequest, ports: BindPorts): Promise<Result<v
   if (!resolved.ok) {
     return resolved;
   }
-  const { needs, unbound } = resolved.value;
-  const stray = needs.pins.find((pin) => !admits(pin, node, ports.nodes));
-  if (stray) {
-    return err(`the volume of claim ${stray.claim} is not on node ${node}`);
-  }
-  const made = unbound.length > 0 ? await makeVolumes(pod, node, unbound, ports) : undefined;
-  return made === undefined ? postBinding(pod, node, ports) : err(made);
+  const problem = await makeVolumes(pod, node, resolved.value, ports);
+  return problem === undefined ? postBinding(pod, node, ports) : err(problem);
 }
 
-/** @returns why the pod cannot be bound, or nothing where it can */
+/** @returns why the pod cannot be bound, or nothing where all its volumes are on the node */
 async function makeVolumes(
   pod: Pod,
   node: string,
-  unbound: readonly UnboundClaim[],
+  { needs, unbound }: ResolvedPod,
   ports: BindPorts,
 ): Promise<string | undefined> {
+  const stray = needs.pins.find((pin) => !admits(pin, node, ports.nodes));
+  if (stray) {
+    return `the volume of claim ${stray.claim} is not on node ${node}`;
+  }
+  const refusal = refuseNewVolumes(pod, needs, ports.nodes.node(node));
+  if (refusal !== undefined || unbound.length === 0) {
+    return refusal;
+  }
   const made = await ports.provision(unbound, node, () => ports.holds.end(pod.uid));
   return made.ok ? findChange(pod, unbound, ports) : made.error.message;
 }

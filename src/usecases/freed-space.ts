@@ -44,13 +44,13 @@ export async function withFreedSpace(
       tally.freed.push(allocated);
     }
   }
-  const { name, labels, alive, poolNames } = facts;
+  const { name, labels, alive, state, poolNames } = facts;
   const pool = (asked: string): PoolFacts | undefined => {
     const known = facts.pool(asked);
     const tally = tallies.get(asked);
     return known?.room && tally ? widened(known, known.room, tally) : known;
   };
-  return { name, labels, alive, poolNames, pool };
+  return { name, labels, alive, state, poolNames, pool };
 }
 
 /** Where the pieces lie is known only in a pool that is all in one piece. */

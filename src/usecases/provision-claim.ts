@@ -6,6 +6,7 @@ import { admits } from './bind-pod.ts';
 import type { ClaimStore, Lookup, NodeReader, PersistentVolumeStore, PodStore } from './cluster.ts';
 import type { EventSink, ObjectRef } from './ports.ts';
 import type { Provision } from './provision.ts';
+import { refuseNewVolumes } from './refuse-new-volumes.ts';
 import { resolveNeeds } from './resolve-needs.ts';
 
 export interface ProvisionClaimPorts {
@@ -122,6 +123,10 @@ async function tryProvision(
   const elsewhere = needs.pins.find((pin) => !admits(pin, node, nodes));
   if (elsewhere) {
     return `the volume of claim ${elsewhere.claim} is on another node`;
+  }
+  const refusal = refuseNewVolumes(pod, needs, nodes.node(node));
+  if (refusal !== undefined) {
+    return refusal;
   }
   try {
     const made = await provision(unbound, node);

@@ -3,6 +3,7 @@ import { describeError, PermanentError } from '../model/errors.ts';
 import { apiVersion } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import type { Reconcile } from './controller.ts';
+import type { MachineIdentity } from './machine-identity.ts';
 import type { NodeMeter, NodeVolumes } from './node-ports.ts';
 import type { NodePool } from './node-pools.ts';
 import {
@@ -25,6 +26,7 @@ export interface VolumeReconcilerParts {
     /** What is on disk has changed. */
     changed(): void;
   };
+  readonly machine: Pick<MachineIdentity, 'lossOf' | 'found' | 'calledLost'>;
   readonly events: EventSink;
   readonly log: Log;
   readonly meter: NodeMeter;
@@ -34,10 +36,11 @@ export interface VolumeReconcilerParts {
 
 /** A lost volume is looked for again, in case its disk was only unplugged; no API call is made. */
 const lostAgainMs = 60_000;
+const lostPrefix = 'LOST:';
 
 /** Brings one volume on disk to what its LocalVolume says, and its status to what is on disk. */
 export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
-  const { node, volumes, pools, reports, events, log, meter } = parts;
+  const { node, volumes, pools, reports, machine, events, log, meter } = parts;
 
   function tell(volume: LocalVolume, reason: string, message: string): void {
     const { namespace, name, uid } = volume.spec.claimRef;
@@ -55,13 +58,22 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
 
   async function lose(volume: LocalVolume, why: string): Promise<number> {
     const message =
-      `LOST: the volume was made on node ${node} in pool ${volume.spec.pool}, and ${why}. ` +
+      `${lostPrefix} the volume was made on node ${node} in pool ${volume.spec.pool}, and ${why}. ` +
       `Nothing is made in its place; it is Ready again as soon as it is back.`;
     if (volume.status.phase !== 'Lost' || volume.status.message !== message) {
       await volumes.setStatus(volume, { ...volume.status, phase: 'Lost', message });
       tell(volume, 'VolumeLost', message);
     }
+    machine.calledLost(volume.uid);
     return lostAgainMs;
+  }
+
+  /** What was told when it was lost says more than that it is still missing. */
+  async function stayLost(volume: LocalVolume): Promise<number> {
+    const { phase, message = '' } = volume.status;
+    const why = machine.lossOf(volume.uid);
+    const isTold = phase === 'Lost' && message.startsWith(lostPrefix);
+    return why === undefined && isTold ? lostAgainMs : lose(volume, why ?? 'it is no longer there');
   }
 
   async function settle(volume: LocalVolume, found: BackendVolume, path: string): Promise<void> {
@@ -88,8 +100,9 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
       ? await storage.find(request, signal)
       : await meter.timed('create', () => storage.ensure(request, signal));
     if (found === undefined) {
-      return lose(volume, 'it is no longer there');
+      return stayLost(volume);
     }
+    machine.found(volume.uid);
     const path = await meter.timed('attach', () => storage.attach(found, signal));
     await settle(volume, found, path);
     return undefined;

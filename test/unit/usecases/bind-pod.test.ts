@@ -4,7 +4,14 @@ import { BindLoad } from '../../../src/usecases/bind-load.ts';
 import { Holds } from '../../../src/scheduling/holds.ts';
 import { bindPod, type BindPod } from '../../../src/usecases/bind-pod.ts';
 import { provision } from '../../../src/usecases/provision.ts';
-import { aClaim, aClass, aPersistentVolume, aPod, aVolume } from '../../support/facts.ts';
+import {
+  aClaim,
+  aClass,
+  aPersistentVolume,
+  aPod,
+  aVolume,
+  readyNode,
+} from '../../support/facts.ts';
 import { FakeCluster, silentLog } from '../../support/fake-cluster.ts';
 
 const pod = aPod('db', ['data']);
@@ -199,6 +206,35 @@ describe('bindPod', () => {
 
     expect(await refusal()).to.equal('the volume of claim shop/data is not on node n1');
     expect(await refusal({ node: 'n2' })).to.equal('no refusal');
+  });
+
+  for (const [how, change, text] of [
+    ['is cordoned', { unschedulable: true }, 'is cordoned'],
+    ['is not ready', { ready: 'False', said: 'KubeletNotReady' }, 'is not ready (KubeletNotReady)'],
+    ['says nothing of itself', { ready: undefined }, 'is not ready (it does not say how it is)'],
+  ] as const) {
+    it(`makes nothing new on a node that ${how}, and tells the owner of the pod`, async () => {
+      cluster.addNode('n1', 100, 'fast', { state: { ...readyNode, ...change } });
+
+      const expected = `node n1 ${text}: no new volumes are made on it`;
+      expect(await refusal()).to.equal(expected);
+      expect(cluster.writes).to.deep.equal([]);
+      expect(cluster.events).to.deep.equal([`Pod db BerthBindFailed: ${expected}`]);
+    });
+
+    it(`goes on with what is made already on a node that ${how}`, async () => {
+      cluster.put(aVolume(aClaim('data', 10), 'n1', { status: { phase: 'Ready' } }));
+      cluster.addNode('n1', 100, 'fast', { state: { ...readyNode, ...change } });
+
+      expect(await refusal()).to.equal('no refusal');
+    });
+  }
+
+  it('makes volumes on a cordoned node for a pod that tolerates it', async () => {
+    cluster.addNode('n1', 100, 'fast', { state: { ...readyNode, unschedulable: true } });
+    cluster.podObjects.set('db', { ...pod, toleratesCordon: true });
+
+    expect(await refusal()).to.equal('no refusal');
   });
 
   it('refuses without room, and tells the owner of the pod', async () => {

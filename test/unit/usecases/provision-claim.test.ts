@@ -4,7 +4,14 @@ import { PermanentError } from '../../../src/model/errors.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import { provisionClaim } from '../../../src/usecases/provision-claim.ts';
 import { provision } from '../../../src/usecases/provision.ts';
-import { aClaim, aClass, aPersistentVolume, aPod, aVolume } from '../../support/facts.ts';
+import {
+  aClaim,
+  aClass,
+  aPersistentVolume,
+  aPod,
+  aVolume,
+  readyNode,
+} from '../../support/facts.ts';
 import { FakeCluster, silentLog } from '../../support/fake-cluster.ts';
 
 describe('provisionClaim', () => {
@@ -113,6 +120,16 @@ describe('provisionClaim', () => {
     expect(cluster.events).to.have.lengthOf(2);
     expect(cluster.events[0]).to.match(/^PersistentVolumeClaim data BerthProvisioningFailed: .*n1/);
     expect(cluster.events[1]).to.match(/^Pod db BerthProvisioningFailed: shop\/data cannot/);
+  });
+
+  it('takes the choice of a cordoned node back', async () => {
+    given({}, aClaim('data', 10, { selectedNode: 'n1' }));
+    cluster.addNode('n1', 100, 'fast', { state: { ...readyNode, unschedulable: true } });
+
+    await reconcile();
+
+    expect(cluster.writes).to.deep.equal(['clearSelectedNode data']);
+    expect(cluster.events[0]).to.contain('node n1 is cordoned: no new volumes are made on it');
   });
 
   it('takes the choice back where another claim of the pod lies on another node', async () => {

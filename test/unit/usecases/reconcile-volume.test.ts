@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { bytes, MiB } from '../../../src/model/bytes.ts';
 import { NoSpaceError, PermanentError } from '../../../src/model/errors.ts';
 import type { LocalVolume, VolumeStatus } from '../../../src/model/volume.ts';
+import { MachineIdentity } from '../../../src/usecases/machine-identity.ts';
 import type { NodePool } from '../../../src/usecases/node-pools.ts';
 import {
   ForeignVolumeError,
@@ -25,6 +26,7 @@ describe('reconciling a volume', () => {
   let storage: StorageBackend;
   let pool: NodePool | undefined;
   let volume: LocalVolume | undefined;
+  let machine: MachineIdentity;
   const { signal } = new AbortController();
 
   beforeEach(() => {
@@ -45,6 +47,7 @@ describe('reconciling a volume', () => {
     };
     pool = { name: 'fast', backend: 'loop', applies: true, storage };
     volume = aVolume({});
+    machine = new MachineIdentity({ list: () => (volume ? [volume] : []) });
   });
 
   const aVolume = (more: Partial<LocalVolume>): LocalVolume => ({
@@ -74,6 +77,7 @@ describe('reconciling a volume', () => {
         release: async () => void calls.push('release'),
       },
       pools: { get: () => pool },
+      machine,
       reports: { generationOf: () => 7, changed: () => calls.push('changed') },
       events: {
         normal: (about, reason) => told.push(`${about.kind} ${reason}`),
@@ -124,6 +128,48 @@ describe('reconciling a volume', () => {
       expect(written).to.have.length(1);
     });
   }
+
+  describe('on a machine that has replaced the one it was made on', () => {
+    beforeEach(() => {
+      volume = aVolume({ status: ready });
+      machine.compare('new', 'old');
+    });
+
+    it('calls it lost for that reason where it is not there, and says so once', async () => {
+      storage.find = () => Promise.resolve(undefined);
+      await reconcile();
+
+      expect(written).to.have.length(1);
+      expect(written[0]?.message).to.equal(
+        'LOST: the volume was made on node n1 in pool fast, and the machine of the node was ' +
+          'replaced (machine id old before, new now): it is not on the disks of this one. ' +
+          'Nothing is made in its place; it is Ready again as soon as it is back.',
+      );
+      expect(calls).to.not.include('ensure');
+
+      volume = aVolume({ status: written[0] ?? ready });
+      await reconcile();
+      machine = new MachineIdentity({ list: () => [] });
+      machine.compare('new', 'new');
+      await reconcile();
+      expect(written).to.have.length(1);
+    });
+
+    it('goes on with it where its disk has survived', async () => {
+      await reconcile();
+
+      expect(written).to.deep.equal([ready]);
+      expect(machine.lossOf('uid')).to.equal(undefined);
+    });
+  });
+
+  it('says again that a volume is missing after its pool could not be read', async () => {
+    volume = aVolume({ status: { ...ready, phase: 'Lost', message: 'loop.directory is "/x"' } });
+    storage.find = () => Promise.resolve(undefined);
+    await reconcile();
+
+    expect(written[0]?.message).to.contain('and it is no longer there');
+  });
 
   it('takes a lost volume back when it is there again', async () => {
     volume = aVolume({ status: { ...ready, phase: 'Lost', message: 'LOST' } });
