@@ -58,15 +58,14 @@ async function isOfOurClass(
   return volumeClass !== undefined && isOurs(volumeClass);
 }
 
-function userOf({ ref }: Claim, pods: PodStore): Pod | undefined {
-  for (const pod of pods.pending()) {
-    const uses =
-      pod.namespace === ref.namespace && pod.claims.some(({ name }) => name === ref.name);
-    if (uses && !pod.deleting) {
-      return pod;
-    }
-  }
-  return undefined;
+/** Of several pods with the same claim the one that has its node, unless the claim names one. */
+function userOf({ ref, selectedNode }: Claim, pods: PodStore): Pod | undefined {
+  const users = [...pods.pending()].filter(
+    ({ namespace, claims, deleting }) =>
+      !deleting && namespace === ref.namespace && claims.some(({ name }) => name === ref.name),
+  );
+  const assigned = users.find(({ nodeName }) => nodeName !== '');
+  return selectedNode === '' && assigned ? assigned : users[0];
 }
 
 async function provisionFor(
