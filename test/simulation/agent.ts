@@ -23,25 +23,28 @@ const config: NodeConfig = {
 
 /** Starts the real agent of a node, over simulated disks. */
 export async function startAgent(simulation: Simulation, node: string): Promise<Process> {
-  const { world, faults } = simulation;
+  const { world, faults, mutation } = simulation;
   const process = world.process(`agent-${node}`);
   const client = openClient(simulation.accessOf(process));
   const parse: typeof parsePoolSpec = (spec) => {
     const parsed = parsePoolSpec(spec);
     const limit = limitOf(spec);
+    const believed = mutation.poolLimit?.(limit) ?? limit;
     return parsed.ok
       ? ok({
           ...parsed.value,
           open: (around) => {
             const disk = simulation.disk(node, around.pool);
-            return simulatedBackend(around, { world, process, disk, limit, faults });
+            disk.limit = Math.max(disk.limit, limit);
+            return simulatedBackend(around, { world, process, disk, limit: believed, faults });
           },
         })
       : parsed;
   };
   const log = simulation.logOf(process);
   const settings = { ...config, nodeName: node };
-  const parts = nodeParts(client, settings, log, parse);
+  const whole = nodeParts(client, settings, log, parse);
+  const parts = mutation.agent?.(whole) ?? whole;
   const { signal } = new AbortController();
   const agent = await assemble(parts, settings, log, signal);
   world.after(0, process, () => {

@@ -151,7 +151,7 @@ export class Checks {
 }
 
 /** The node that a PersistentVolume is tied to. */
-export function nodeOf(spec: unknown): string {
+function nodeOf(spec: unknown): string {
   const text = JSON.stringify(spec);
   return /"kubernetes.io\/hostname","operator":"In","values":\["([^"]+)"\]/.exec(text)?.[1] ?? '';
 }

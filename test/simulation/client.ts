@@ -32,11 +32,13 @@ export interface Access {
   readonly faults: Faults;
   /** How much later than usual the process hears of a resource. */
   readonly lateMs: (process: string, resource: string) => number;
+  /** What really arrives of a patch, or of the conditions of a delete. */
+  readonly write: (body: object) => object;
 }
 
 /** The API as one process sees it: late, now and then not at all. */
 export function openClient(access: Access): KubeClient {
-  const { server } = access;
+  const { server, write } = access;
   const call = <T>(what: string, effect: () => object): Promise<T> => send(access, what, effect);
   return {
     api: {
@@ -44,8 +46,9 @@ export function openClient(access: Access): KubeClient {
       create: (path, object) => call(`create ${path}`, () => server.create(path, object)),
       replace: (path, object) => call(`replace ${path}`, () => server.replace(path, object)),
       patch: (path, _type, patch) =>
-        call(`patch ${path} ${JSON.stringify(patch)}`, () => server.patch(path, patch)),
-      delete: (path, conditions) => call(`delete ${path}`, () => server.delete(path, conditions)),
+        call(`patch ${path} ${JSON.stringify(patch)}`, () => server.patch(path, write(patch))),
+      delete: (path, conditions) =>
+        call(`delete ${path}`, () => server.delete(path, write(conditions ?? {}))),
     },
     openWatch: (path, query, onEvent, onEnd) =>
       new Follower(access, { onEvent, onEnd }).start(path, query),

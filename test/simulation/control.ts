@@ -12,7 +12,7 @@ import { openClient } from './client.ts';
 import type { Simulation } from './simulation.ts';
 import type { Process } from './world.ts';
 
-export const controlConfig: ControlConfig = {
+const controlConfig: ControlConfig = {
   kubeconfig: '',
   namespace: 'berth-system',
   listenAddress: '',
@@ -35,10 +35,11 @@ export interface Control {
 
 /** Starts a real replica of control; its verbs are called without HTTP between. */
 export function startControl(simulation: Simulation, name: string): Control {
-  const { world, logOf } = simulation;
+  const { world, logOf, mutation } = simulation;
   const process = world.process(name);
   const client = openClient(simulation.accessOf(process));
-  const parts = controlParts(client, controlConfig, logOf(process));
+  const whole = controlParts(client, controlConfig, logOf(process));
+  const parts = mutation.control?.(whole) ?? whole;
   const { signal } = new AbortController();
   const metrics = { reconcileFailed: () => {} } as unknown as ControlMetrics;
   world.after(0, process, () => {

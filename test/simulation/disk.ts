@@ -56,7 +56,6 @@ export function simulatedBackend(
   { world, process, disk, limit, faults }: Surroundings,
 ): StorageBackend {
   let cleaned = false;
-  disk.limit = Math.max(disk.limit, limit);
 
   function step(): Promise<void> {
     return new Promise((resolve, reject) => {

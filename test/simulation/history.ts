@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { pathOf } from './cluster-objects.ts';
 import { unsettled } from './settled.ts';
-import { Simulation, type SimulatedFaults } from './simulation.ts';
+import { Simulation, type Mutation, type SimulatedFaults } from './simulation.ts';
 import { aHistory, perform, type Timed } from './user.ts';
 
 /** All that a run hangs on: the same one gives the same run to the last byte. */
@@ -36,12 +36,8 @@ const shownTrace = 400;
  *
  * @throws with what was wrong and the last part of what happened before
  */
-export async function runPlan(
-  plan: Plan,
-  change: (it: Simulation) => void = () => {},
-): Promise<void> {
-  const simulation = new Simulation(plan);
-  change(simulation);
+export async function runPlan(plan: Plan, mutation: Mutation = {}): Promise<void> {
+  const simulation = new Simulation(plan, mutation);
   try {
     await happen(simulation, plan.history);
     simulation.endFaults();

@@ -1,3 +1,6 @@
+import type { ControlParts } from '../../src/commands/control-parts.ts';
+import type { NodeParts } from '../../src/commands/node-parts.ts';
+import type { Bytes } from '../../src/model/bytes.ts';
 import type { Log } from '../../src/usecases/ports.ts';
 import { Actor } from './actor.ts';
 import { startAgent } from './agent.ts';
@@ -18,6 +21,16 @@ export interface SimulatedFaults extends Faults {
   disk: number;
 }
 
+/** A mistake put in on purpose, to see that it is found. */
+export interface Mutation {
+  readonly control?: (parts: ControlParts) => ControlParts;
+  readonly agent?: (parts: NodeParts) => NodeParts;
+  /** What an agent takes for the size of a pool. */
+  readonly poolLimit?: (limit: Bytes) => Bytes;
+  /** What really arrives of a write. */
+  readonly write?: (body: object) => object;
+}
+
 export interface Options {
   readonly seed: number;
   readonly faults: SimulatedFaults;
@@ -33,12 +46,14 @@ export class Simulation {
   readonly server: ApiServer;
   readonly faults: SimulatedFaults;
   readonly checks: Checks;
+  readonly mutation: Mutation;
   readonly controls = new Map<string, Control>();
   readonly #processes = new Map<string, Process>();
   readonly #disks = new Map<string, Disk>();
   readonly #starting = new Set<string>();
 
-  constructor({ seed, faults, schedulers }: Options) {
+  constructor({ seed, faults, schedulers }: Options, mutation: Mutation = {}) {
+    this.mutation = mutation;
     const world = new World(seed);
     this.world = world;
     this.faults = { ...faults };
@@ -74,7 +89,8 @@ export class Simulation {
   accessOf(process: Process): Access {
     const { world, server, faults } = this;
     const lateMs: Access['lateMs'] = (name, resource) => this.lateMs(name, resource);
-    return { world, server, process, faults, lateMs };
+    const { write = (body: object) => body } = this.mutation;
+    return { world, server, process, faults, lateMs, write };
   }
 
   readonly logOf = (process: Process): Log => {
@@ -153,7 +169,8 @@ export class Simulation {
     const { server } = this;
     for (const name of nodeNames) {
       const labels = { 'kubernetes.io/hostname': name, disk: 'ssd' };
-      server.create('/api/v1/nodes', { metadata: { name, labels } });
+      const status = { conditions: [{ type: 'Ready', status: 'True' }] };
+      server.create('/api/v1/nodes', { metadata: { name, labels }, status });
     }
     const pools = '/apis/berth.dev/v1alpha1/storagepools';
     for (const [name, nodeSelector] of [

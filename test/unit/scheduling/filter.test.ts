@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { bytes } from '../../../src/model/bytes.ts';
 import {
   describeRejection,
@@ -106,6 +107,42 @@ describe('fitNode', () => {
     const absurd = Array.from({ length: 5 }, () => need(2 ** 52));
 
     expect(refusal(node, absurd)).to.equal('insufficient');
+  });
+});
+
+describe('fitNode beside putting one volume after the other', () => {
+  const aPool = fc.record({ free: fc.nat(60), hole: fc.nat(30), overhead: fc.nat(3) });
+  const aNeed = fc.record({ pool: fc.constantFrom('fast', 'slow'), size: fc.nat(40) });
+
+  it('fits exactly where each one finds its place beside those before it', () => {
+    fc.assert(
+      fc.property(fc.tuple(aPool, aPool), fc.array(aNeed, { maxLength: 5 }), (pools, needs) => {
+        const names = ['fast', 'slow'] as const;
+        const facts = pools.map(({ free, hole, overhead }) => ({
+          ...poolFacts(free, { room: room(free, { largest: Math.max(0, free - hole) }) }),
+          allocatedFor: (size: number) => bytes(size + overhead),
+        }));
+        const byName = Object.fromEntries(names.map((name, i) => [name, facts[i] ?? poolFacts(0)]));
+
+        const left = new Map<string, number>(names.map((name, i) => [name, pools[i]?.free ?? 0]));
+        const allFit = needs.every(({ pool, size }) => {
+          const { overhead = 0, free = 0, hole = 0 } = pools[names.indexOf(pool)] ?? {};
+          const now = (left.get(pool) ?? 0) - size - overhead;
+          left.set(pool, now);
+          return now >= 0 && size + overhead <= Math.max(0, free - hole);
+        });
+
+        const verdict = judge(
+          nodeFacts('n1', byName),
+          needs.map(({ pool, size }) => need(size, { pool })),
+        );
+        expect(verdict.fit !== undefined).to.equal(allFit);
+        for (const { pool, room: before, needed } of verdict.fit ?? []) {
+          expect(before.free - needed).to.equal(left.get(pool));
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

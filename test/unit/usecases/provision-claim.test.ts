@@ -62,6 +62,15 @@ describe('provisionClaim', () => {
     expect(cluster.localVolumes.get('pvc-uid-data')?.spec.node).to.equal('n2');
   });
 
+  it('makes them for the pod that has its node, also where another one waits with the same claim', async () => {
+    cluster.podObjects.set('waiting', aPod('waiting', ['data', 'missing']));
+    given({ nodeName: 'n2' }, aClaim('data', 10));
+
+    await reconcile();
+
+    expect(cluster.localVolumes.get('pvc-uid-data')?.spec.node).to.equal('n2');
+  });
+
   const nothingToDo: readonly (readonly [string, () => void])[] = [
     ['the claim is gone', () => {}],
     ['nobody has chosen a node', () => given({}, aClaim('data', 10))],
