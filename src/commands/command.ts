@@ -23,6 +23,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** The command could not do what it was asked: its message says why, without a stack. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
 /** The settings of a command. @throws UsageError with every mistake on a line of its own */
 export function settingsOf<T extends SettingTable>(
   table: T,

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { backends } from '../backends/index.ts';
 import { nodeSettings } from '../config/node-settings.ts';
 import { listen } from '../http/listen.ts';
@@ -12,14 +11,17 @@ import { storageNodeStore } from '../kube/storage-nodes.ts';
 import { describeError } from '../model/errors.ts';
 import { poolOfCapacityAnnotation } from '../model/names.ts';
 import { jsonLog } from '../platform/log.ts';
+import { readMachineId } from '../platform/machine-id.ts';
 import { programVersion } from '../platform/program-version.ts';
 import { runCommand } from '../platform/run-command.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Controller } from '../usecases/controller.ts';
 import { NodeReporter } from '../usecases/node-reporter.ts';
+import { rowPerKey } from '../usecases/one-at-a-time.ts';
 import type { Log } from '../usecases/ports.ts';
 import { volumeReconciler } from '../usecases/reconcile-volume.ts';
 import { settingsOf, type Command } from './command.ts';
+import { orphanLoop } from './node-orphans.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
 /** The agent of one node: makes and removes its volumes, and reports what is free. */
@@ -88,6 +90,11 @@ async function assemble(
       });
     }
   };
+  const rowOf = rowPerKey();
+  const orphans = orphanLoop(parts, {
+    ...{ node: nodeName, log, rowOf, changed: reportSoon },
+    onError: onError('an orphan is not gone'),
+  });
   const reporter = new NodeReporter({
     node: nodeName,
     board,
@@ -99,6 +106,8 @@ async function assemble(
     now: Date.now,
     reportSoon,
     lookAt: (volume) => making.enqueue(volume),
+    about: orphans.about,
+    onOrphans: orphans.see,
   });
   const reporting = new Controller({
     reconcile: async (_key, at) => {
@@ -121,6 +130,8 @@ async function assemble(
       events,
       log,
       meter,
+      now: Date.now,
+      rowOf,
       onSettled: (name) => unsettled?.delete(name),
     }),
     onError: onError('a volume is not as it should be'),
@@ -187,7 +198,7 @@ async function assemble(
       unsettled = new Set(volumes.list().map(({ name }) => name));
       unsettled.forEach((name) => making.enqueue(name));
       listenToChanges();
-      await Promise.all([making.run(at), reporting.run(at), beat(at)]);
+      await Promise.all([making.run(at), reporting.run(at), orphans.run(at), beat(at)]);
     },
   };
 }
@@ -197,13 +208,4 @@ function facts(node: Node | undefined): string {
   const { labels, annotations } = toShownNode(node ?? {});
   const own = Object.entries(annotations).filter(([key]) => poolOfCapacityAnnotation(key));
   return JSON.stringify([node !== undefined, labels, own]);
-}
-
-async function readMachineId(file: string, log: Log): Promise<string> {
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch (error) {
-    log.warn('the machine has no id that can be read', { file, error: describeError(error) });
-    return '';
-  }
 }

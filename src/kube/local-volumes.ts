@@ -65,7 +65,7 @@ export function localVolumeStore(
   return {
     get,
     read,
-    ensure: async (name, spec) => toLocalVolume(await ensureObject(api, name, spec)),
+    ensure: async (name, spec) => toLocalVolume(await ensureLocalVolume(api, name, spec)),
     markPublished: (volume) => mark(volume, publishedAnnotation),
     markRetained: (volume) => mark(volume, retainedAnnotation),
     markDeleted: ({ name, uid, resourceVersion }) =>
@@ -88,7 +88,8 @@ async function unlessChanged(write: () => Promise<void>): Promise<boolean> {
   }
 }
 
-async function ensureObject(
+/** Makes the object, or gives the one that is there. */
+export async function ensureLocalVolume(
   api: KubeApi,
   name: string,
   spec: VolumeSpec,

@@ -203,7 +203,8 @@ async function giveBack(made: readonly LocalVolume[], ports: ProvisionPorts): Pr
   for (const { name, uid } of made) {
     try {
       const volume = await ports.volumes.read(name);
-      const mayGo = volume?.uid === uid && !volume.published;
+      // One that adopts is not of this call's making: the loop hands it over.
+      const mayGo = volume?.uid === uid && !volume.published && !volume.spec.adopts;
       if (mayGo && (volume.deleting || (await ports.volumes.markDeleted(volume)))) {
         await ports.volumes.releaseToAgent(volume);
       }

@@ -1,20 +1,12 @@
-import { claimText } from '../model/claim.ts';
+import { claimText, type Claim } from '../model/claim.ts';
 import { apiVersion } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
-import type {
-  ClaimStore,
-  PersistentVolume,
-  PersistentVolumeStore,
-  VolumeStore,
-} from './cluster.ts';
-import type { EventSink, Log, Now, ObjectRef } from './ports.ts';
+import type { ClaimStore, PersistentVolume } from './cluster.ts';
+import { handOverAdopted, isAdoption, type HandOverPorts } from './hand-over.ts';
+import type { Now, ObjectRef } from './ports.ts';
 
-export interface ReleasePorts {
-  readonly volumes: VolumeStore;
-  readonly persistentVolumes: PersistentVolumeStore;
+export interface ReleasePorts extends HandOverPorts {
   readonly claims: ClaimStore;
-  readonly events: EventSink;
-  readonly log: Log;
   readonly now: Now;
   /** After this long a LocalVolume without PersistentVolume was left behind by a broken bind. */
   readonly abandonedAfterMs: number;
@@ -63,8 +55,9 @@ async function releaseExisting(
   if (volume.deleting && !volume.heldByControl) {
     return undefined;
   }
-  if (!(await claimIsGone(volume, ports))) {
-    return keepForClaim(volume, persistentVolume, ports);
+  const claim = await claimOf(volume, ports);
+  if (claim) {
+    return keepForClaim(volume, persistentVolume, claim, ports);
   }
   if (!volume.deleting && !(await mayTakeBack(volume, ports))) {
     return undefined;
@@ -110,19 +103,24 @@ async function markDeleted(volume: LocalVolume, { volumes }: Ports): Promise<boo
   return now.deleting || (now.retained !== true && (await volumes.markDeleted(now)));
 }
 
-async function claimIsGone({ spec }: LocalVolume, { claims }: Ports): Promise<boolean> {
+/** The claim that the volume was made for, read live; nothing where it is gone. */
+async function claimOf({ spec }: LocalVolume, { claims }: Ports): Promise<Claim | undefined> {
   const claim = await claims.read(spec.claimRef.namespace, spec.claimRef.name);
-  return claim?.ref.uid !== spec.claimRef.uid;
+  return claim?.ref.uid === spec.claimRef.uid ? claim : undefined;
 }
 
 /** The claim lives. Only a volume that was never handed to it may go. */
 async function keepForClaim(
   volume: LocalVolume,
   persistentVolume: PersistentVolume | undefined,
+  claim: Claim,
   ports: Ports,
 ): Promise<number | undefined> {
   if (volume.deleting) {
     return endDeletedByHand(volume, ports);
+  }
+  if (!persistentVolume && isAdoption(volume, claim)) {
+    return handOverAdopted(volume, claim, ports);
   }
   if (volume.published || persistentVolume) {
     return undefined;

@@ -18,6 +18,7 @@ describe('NodeReporter', () => {
   let free: Bytes;
   let told: string[];
   let lookedAt: string[];
+  let heard: string[][];
   /** The volumes that a measurement finds. */
   let counted: string[];
   let refuse = false;
@@ -66,6 +67,8 @@ describe('NodeReporter', () => {
       now: () => 0,
       reportSoon: () => {},
       lookAt: (name) => lookedAt.push(name),
+      about: () => ({ apiVersion: 'berth.dev/v1alpha1', kind: 'StorageNode', name: 'n1' }),
+      onOrphans: (orphans) => heard.push(orphans.map(({ name }) => name)),
     });
   }
 
@@ -79,6 +82,7 @@ describe('NodeReporter', () => {
     free = bytes(10 * GiB);
     told = [];
     lookedAt = [];
+    heard = [];
     counted = [];
     meanwhile = () => {};
     reporter = start();

@@ -19,8 +19,8 @@ describe('releaseVolume', () => {
   let reconcile: ReturnType<typeof releaseVolume>;
 
   beforeEach(() => {
-    const { volumes, persistentVolumes, claims, eventSink: events } = cluster;
-    const ports = { volumes, persistentVolumes, claims, events, log: silentLog };
+    const { volumes, persistentVolumes, claims, lookup, eventSink: events } = cluster;
+    const ports = { volumes, persistentVolumes, claims, lookup, events, log: silentLog };
     reconcile = releaseVolume({ ...ports, now: () => now, abandonedAfterMs: 60_000 });
   });
 
