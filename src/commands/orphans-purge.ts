@@ -25,7 +25,8 @@ export const orphansPurge: Command = {
     const { api } = openCluster(kubeconfig);
     const orphan = await findOrphan(api, { node, pool, name });
     const entry = {
-      ...{ pool, name, volumeUid: orphan.volumeUid ?? '', erase },
+      ...{ pool, name, erase },
+      ...(orphan.volumeUid !== undefined && { volumeUid: orphan.volumeUid }),
       reason: 'berth orphans purge',
       requestedAt: new Date().toISOString(),
     };

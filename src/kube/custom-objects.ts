@@ -70,8 +70,8 @@ export interface Orphan {
 export interface PurgeEntry {
   pool: string;
   name: string;
-  /** Empty for what has no readable one. */
-  volumeUid: string;
+  /** Missing for what has no readable one. */
+  volumeUid?: string;
   erase: ErasePolicy;
   reason: string;
   requestedAt: string;

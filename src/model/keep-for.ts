@@ -9,7 +9,7 @@ const unitsMs: Readonly<Record<string, number>> = {
 };
 
 /** How long orphans of a pool are kept where its StoragePool does not say. */
-export const usualKeepForMs = 7 * 86_400_000;
+const usualKeepForMs = 7 * 86_400_000;
 
 /**
  * Reads `StoragePool.spec.orphans.keepFor`: a duration such as `10m`, `48h` or `7d`, or `forever`.

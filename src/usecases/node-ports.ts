@@ -65,8 +65,8 @@ export interface OrphanStanding {
 export interface PurgeRequest {
   readonly pool: string;
   readonly name: string;
-  /** Empty for a stray. */
-  readonly volumeUid: string;
+  /** Missing for a stray. */
+  readonly volumeUid?: string | undefined;
   readonly erase: ErasePolicy;
   readonly reason: string;
   readonly requestedAt: string;

@@ -70,7 +70,8 @@ export function orphanPurger(parts: PurgeParts): Reconcile {
   const { requests, orphans, clock, events, log } = parts;
 
   async function fulfil(request: PurgeRequest, signal: AbortSignal): Promise<void> {
-    const outcome = await attempt({ ...request, why: request.reason }, parts, signal);
+    const { volumeUid = '', reason: why } = request;
+    const outcome = await attempt({ ...request, volumeUid, why }, parts, signal);
     if (outcome.kind === 'leaving') {
       throw new Error(`LocalVolume ${outcome.owner.name} is still being removed`);
     }

@@ -12,7 +12,7 @@ import type { RealNode } from '../cluster/real-node.ts';
 import { waitFor } from '../cluster/wait.ts';
 
 const root = join(import.meta.dirname, '../..').replace(/\/dist$/, '');
-const berthFile = join(root, 'dist/src/main.js');
+export const berthFile = join(root, 'dist/src/main.js');
 const run = promisify(execFile);
 
 /** Where agents keep volumes, and the links to their devices. */
