@@ -244,4 +244,22 @@ describe('NodeReporter', () => {
     expect(published).to.deep.equal([]);
     expect(standings[0]?.pools[0]).to.include({ name: 'fast', free: 10 * GiB });
   });
+
+  it('tells of what nobody asks for once, and hands it on at each look', async () => {
+    images = [{ name: 'a', volumeUid: 'uid', bytes: 1 as Bytes, allocatedBytes: 2 as Bytes }];
+    await reporter.report(signal);
+    await reporter.report(signal);
+
+    expect(heard).to.deep.equal([['a'], ['a']]);
+    expect(told.filter((text) => text.startsWith('OrphanFound'))).to.have.length(1);
+  });
+
+  it('takes no volume for an orphan that goes while it is measured', async () => {
+    images = [{ name: 'a', volumeUid: 'uid', bytes: 1 as Bytes, allocatedBytes: 2 as Bytes }];
+    volumes = [{ uid: 'uid', spec: { pool: 'fast' }, status: {} } as LocalVolume];
+    meanwhile = () => (volumes = []);
+    await reporter.report(signal);
+
+    expect(heard).to.deep.equal([[]]);
+  });
 });
