@@ -168,6 +168,10 @@ async function assemble(
       if (isNewsForAgent(before, after)) {
         making.enqueue((after ?? before)?.metadata.name ?? '');
       }
+      // Should its disk be left, it is an orphan from now on.
+      if (after === undefined) {
+        reporter.changed();
+      }
     });
   }
 
