@@ -31,6 +31,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
+/** The command could not do what it was asked: its message says why, without a stack. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
 /**
  * A command whose code is loaded when it is called: no role carries the memory of the others.
  *

@@ -1,17 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { describeError } from '../model/errors.ts';
 import { apiVersion } from '../model/names.ts';
 import type { EventSink, Log } from '../usecases/ports.ts';
-
-/** What names this machine, or an empty text where it cannot be read. */
-export async function readMachineId(file: string, log: Log): Promise<string> {
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch (error) {
-    log.warn('the machine has no id that can be read', { file, error: describeError(error) });
-    return '';
-  }
-}
 
 /** Tells those who look at the node that another machine has its name now. */
 export function tellReplaced(

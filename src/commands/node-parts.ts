@@ -4,12 +4,17 @@ import type { nodeSettings } from '../config/node-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { KubeApi } from '../kube/api.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { LocalVolumeObject, StoragePoolObject } from '../kube/custom-objects.ts';
+import type {
+  LocalVolumeObject,
+  StorageNodeObject,
+  StoragePoolObject,
+} from '../kube/custom-objects.ts';
 import { eventSink } from '../kube/events.ts';
 import { nodeBoard } from '../kube/node-board.ts';
 import { nodeVolumes } from '../kube/node-volumes.ts';
 import type { Node, ObjectMeta } from '../kube/objects.ts';
 import { resourcePath } from '../kube/paths.ts';
+import { purgeRequests } from '../kube/purge-requests.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
 import { toPoolDeclaration } from '../kube/storage-pools.ts';
 import { labelValue } from '../model/label-value.ts';
@@ -20,7 +25,7 @@ import { runCommand } from '../platform/run-command.ts';
 import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
 import { oneAtATime, type InTurn } from '../usecases/one-at-a-time.ts';
-import type { NodeBoard, NodeMeter, NodeVolumes } from '../usecases/node-ports.ts';
+import type { NodeBoard, NodeMeter, NodeVolumes, PurgeRequests } from '../usecases/node-ports.ts';
 import type { EventSink, Log } from '../usecases/ports.ts';
 
 export type NodeConfig = SettingValues<typeof nodeSettings>;
@@ -32,10 +37,12 @@ export interface NodeParts {
     readonly pools: Reflector<StoragePoolObject>;
     readonly nodes: Reflector<Node>;
     readonly volumes: Reflector<LocalVolumeObject>;
+    readonly storageNode: Reflector<StorageNodeObject>;
   };
   readonly volumes: NodeVolumes;
   readonly board: NodeBoard;
   readonly machine: MachineIdentity;
+  readonly requests: PurgeRequests;
   readonly pools: NodePools;
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
@@ -73,9 +80,16 @@ export function nodeParts(
       path: resourcePath('localvolumes'),
       selector: { labelSelector: `${nodeLabel}=${labelValue(nodeName)}` },
     }),
+    storageNode: createReflector<StorageNodeObject>({
+      ...reflector,
+      path: resourcePath('storagenodes'),
+      selector: { fieldSelector: `metadata.name=${nodeName}` },
+      trim: withoutStatus,
+    }),
   };
   const volumes = nodeVolumes(api, memory.volumes, nodeName);
   const board = nodeBoard(api, memory.nodes, nodeName);
+  const requests = purgeRequests(api, memory.storageNode, nodeName);
 
   const machine = new MachineIdentity(volumes);
 
@@ -85,7 +99,7 @@ export function nodeParts(
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, open } = declared.value;
+    const { backend, source, keepForMs, open } = declared.value;
     const hasVolumes = (): boolean =>
       volumes
         .list()
@@ -98,7 +112,7 @@ export function nodeParts(
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
     const around = { pool, runDir, run: runCommand, now: Date.now, hasVolumes, inTurn };
-    return ok({ backend, source, open: () => open(around) });
+    return ok({ backend, source, keepForMs, open: () => open(around) });
   });
 
   const metrics = new Registry();
@@ -108,9 +122,13 @@ export function nodeParts(
     volumes,
     board,
     machine,
+    requests,
     pools,
     refreshPools: (): void => {
-      const held = new Set(volumes.list().map(({ spec }) => spec.pool));
+      const held = new Set([
+        ...volumes.list().map(({ spec }) => spec.pool),
+        ...requests.list().map(({ pool }) => pool),
+      ]);
       const declared = [...memory.pools.list()].map(toPoolDeclaration);
       pools.update(declared, board.shown()?.labels ?? {}, held);
     },
@@ -120,6 +138,11 @@ export function nodeParts(
     metrics,
     meter: nodeMeter(metrics),
   };
+}
+
+/** What the agent says itself comes back to it with every report. */
+function withoutStatus({ metadata, spec }: StorageNodeObject): StorageNodeObject {
+  return { metadata, ...(spec && { spec }) };
 }
 
 /** A Node carries the names of all its images; neither its status nor its spec is used. */

@@ -11,15 +11,18 @@ import { storageNodeStore } from '../kube/storage-nodes.ts';
 import { describeError } from '../model/errors.ts';
 import { poolOfCapacityAnnotation } from '../model/names.ts';
 import { jsonLog } from '../platform/log.ts';
+import { readMachineId } from '../platform/machine-id.ts';
 import { programVersion } from '../platform/program-version.ts';
 import { runCommand } from '../platform/run-command.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Controller } from '../usecases/controller.ts';
 import { NodeReporter } from '../usecases/node-reporter.ts';
+import { rowPerKey } from '../usecases/one-at-a-time.ts';
 import type { Log } from '../usecases/ports.ts';
 import { volumeReconciler } from '../usecases/reconcile-volume.ts';
 import type { Run } from './command.ts';
-import { readMachineId, tellReplaced } from './machine.ts';
+import { tellReplaced } from './machine.ts';
+import { orphanLoop } from './node-orphans.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
 /** The agent of one node: makes and removes its volumes, and reports what is free. */
@@ -84,6 +87,11 @@ export async function assemble(
       });
     }
   };
+  const rowOf = rowPerKey();
+  const orphans = orphanLoop(parts, {
+    ...{ node: nodeName, log, rowOf, changed: reportSoon },
+    onError: onError('an orphan is not gone'),
+  });
   const reporter = new NodeReporter({
     node: nodeName,
     board,
@@ -95,6 +103,8 @@ export async function assemble(
     now: Date.now,
     reportSoon,
     lookAt: (volume) => making.enqueue(volume),
+    about: orphans.about,
+    onOrphans: orphans.see,
   });
   const reporting = new Controller({
     reconcile: async (_key, at) => {
@@ -118,6 +128,8 @@ export async function assemble(
       events,
       log,
       meter,
+      now: Date.now,
+      rowOf,
       onSettled: (name) => unsettled?.delete(name),
     }),
     onError: onError('a volume is not as it should be'),
@@ -154,6 +166,10 @@ export async function assemble(
       if (isNewsForAgent(before, after)) {
         making.enqueue((after ?? before)?.metadata.name ?? '');
       }
+      // Should its disk be left, it is an orphan from now on.
+      if (after === undefined) {
+        reporter.changed();
+      }
     });
   }
 
@@ -186,7 +202,7 @@ export async function assemble(
       unsettled = new Set(volumes.list().map(({ name }) => name));
       unsettled.forEach((name) => making.enqueue(name));
       listenToChanges();
-      await Promise.all([making.run(at), reporting.run(at), beat(at)]);
+      await Promise.all([making.run(at), reporting.run(at), orphans.run(at), beat(at)]);
     },
   };
 }

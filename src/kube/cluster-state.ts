@@ -152,7 +152,9 @@ function toLedgerVolume(object: LocalVolumeObject, nodes: NodeIndex): LedgerVolu
       ? nodes.allocatedFor(pool)(bytes(spec.bytes))
       : bytes(status.allocatedBytes);
   const name = object.metadata.name;
-  return { name, node, pool, claimUid: spec.claimRef.uid, allocated, seenIn: status.generation };
+  // What is adopted lay in the pool before, and every report has counted it.
+  const seenIn = spec.adopts === undefined ? status.generation : 0;
+  return { name, node, pool, claimUid: spec.claimRef.uid, allocated, seenIn };
 }
 
 /**

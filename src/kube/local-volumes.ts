@@ -100,7 +100,7 @@ export function localVolumeStore(
     get,
     read,
     ensure: async (name, spec, first) =>
-      toLocalVolume(await ensureObject(api, name, spec, first && followerMark(first))),
+      toLocalVolume(await ensureLocalVolume(api, name, spec, first && followerMark(first))),
     markFollower: (volume, first) => mark(volume, followerMark(first)),
     markPublished: (volume) => mark(volume, { [publishedAnnotation]: 'true' }),
     markRetained: (volume) => mark(volume, { [retainedAnnotation]: 'true' }),
@@ -124,11 +124,12 @@ export async function unlessChanged(write: () => Promise<void>): Promise<boolean
   }
 }
 
-async function ensureObject(
+/** Makes the object, or gives the one that is there. */
+export async function ensureLocalVolume(
   api: KubeApi,
   name: string,
   spec: VolumeSpec,
-  annotations: Record<string, string> | undefined,
+  annotations?: Record<string, string>,
 ): Promise<LocalVolumeObject> {
   const metadata = {
     name,

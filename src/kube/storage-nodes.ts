@@ -1,10 +1,20 @@
 import { bytes } from '../model/bytes.ts';
 import { apiVersion } from '../model/names.ts';
-import type { NodeStanding, StandingStore } from '../usecases/node-ports.ts';
+import type { NodeStanding, OrphanStanding, StandingStore } from '../usecases/node-ports.ts';
 import { isNotFound, type KubeApi } from './api.ts';
-import type { StorageNodeObject } from './custom-objects.ts';
+import type { Orphan, StorageNodeObject } from './custom-objects.ts';
 import { readLive } from './live.ts';
 import { resourcePath } from './paths.ts';
+
+/** An orphan as it stands in JSON. */
+export function toOrphanStanding(orphan: Orphan): OrphanStanding {
+  const { usableBytes } = orphan;
+  return {
+    ...orphan,
+    bytes: bytes(orphan.bytes),
+    usableBytes: usableBytes === undefined ? undefined : bytes(usableBytes),
+  };
+}
 
 export interface NodeIdentity {
   readonly node: string;
@@ -33,7 +43,7 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
       ...(machineID !== undefined && { machineId: machineID }),
       ...(generation !== undefined && { generation }),
       ...(orphans !== undefined && {
-        orphans: orphans.map((orphan) => ({ ...orphan, bytes: bytes(orphan.bytes) })),
+        orphans: orphans.map(toOrphanStanding),
       }),
     };
   }

@@ -62,3 +62,8 @@ export function volumeName(claimUid: string): string {
 /** A pool name is a DNS label of at most 40 characters, so every key built from it is legal. */
 export const maxPoolNameLength = 40;
 export const poolNamePattern = /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/;
+
+/** Whether a text from outside can be a file's name: it leads nowhere else. */
+export function isPathSafe(name: string): boolean {
+  return /^[^/\0]+$/.test(name);
+}

@@ -27,6 +27,21 @@ export interface ClaimRef {
  */
 export type VolumePhase = 'Pending' | 'Ready' | 'Failed' | 'Lost';
 
+/** What tells one volume from every other, on disk too. */
+export interface VolumeIdentity {
+  readonly name: string;
+  /** The uid of the LocalVolume it was made for; tells it from a namesake. */
+  readonly volumeUid: string;
+}
+
+/** How the bytes of a volume were erased, before the volume went. */
+export interface Erasure {
+  readonly policy: ErasePolicy;
+  readonly at: string;
+  /** What was done, or why it could not be. */
+  readonly result: string;
+}
+
 /** What control writes and never changes. */
 export interface VolumeSpec {
   readonly node: string;
@@ -39,6 +54,11 @@ export interface VolumeSpec {
   readonly erase: ErasePolicy;
   /** Missing where it was made before this could be asked for: it is kept. */
   readonly onNodeLost?: OnNodeLost;
+  /**
+   * What is on the disk already and becomes this volume. Until the volume is published its data
+   * belongs to somebody who only tried to get it back: it is never erased then.
+   */
+  readonly adopts?: VolumeIdentity | undefined;
 }
 
 /** What the agent writes. */
@@ -51,6 +71,7 @@ export interface VolumeStatus {
   /** The first report of the node in which this volume is counted. */
   readonly generation?: number | undefined;
   readonly message?: string | undefined;
+  readonly erased?: Erasure | undefined;
 }
 
 /** One LocalVolume, and no other that may have its name later. */

@@ -39,7 +39,8 @@ export async function giveBackAll(
   for (const { name, uid } of made) {
     try {
       const volume = await volumes.read(name);
-      if (volume?.uid === uid) {
+      // One that adopts is not of this call's making: the loop hands it over.
+      if (volume?.uid === uid && !volume.spec.adopts) {
         await giveBack(volume, volumes);
       }
     } catch (error) {

@@ -1,38 +1,18 @@
 import { formatBytes } from '../model/bytes.ts';
 import { describeError, PermanentError } from '../model/errors.ts';
-import { apiVersion } from '../model/names.ts';
+import { isPathSafe } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
-import type { Reconcile } from './controller.ts';
-import type { MachineIdentity } from './machine-identity.ts';
-import type { NodeMeter, NodeVolumes } from './node-ports.ts';
-import type { NodePool } from './node-pools.ts';
 import {
-  ForeignVolumeError,
-  PoolUnusableError,
-  type BackendVolume,
-  type EventSink,
-  type Log,
-  type ObjectRef,
-  type StorageBackend,
-} from './ports.ts';
-
-export interface VolumeReconcilerParts {
-  readonly node: string;
-  readonly volumes: NodeVolumes;
-  readonly pools: { get(name: string): NodePool | undefined };
-  readonly reports: {
-    /** The number of the first report that counts, or will count, a volume that exists. */
-    generationOf(pool: string, volume: string): number;
-    /** What is on disk has changed. */
-    changed(): void;
-  };
-  readonly machine: Pick<MachineIdentity, 'lossOf' | 'found' | 'calledLost'>;
-  readonly events: EventSink;
-  readonly log: Log;
-  readonly meter: NodeMeter;
-  /** Hears that a volume has been looked at, well or not. */
-  readonly onSettled: (name: string) => void;
-}
+  identityOf,
+  volumeRef,
+  warnOwners,
+  wasMade,
+  type VolumeReconcilerParts,
+} from './agent-volume.ts';
+import type { Reconcile } from './controller.ts';
+import { orphanKey } from './orphans.ts';
+import { ForeignVolumeError, type BackendVolume, type StorageBackend } from './ports.ts';
+import { volumeRemover } from './remove-volume.ts';
 
 /** A lost volume is looked for again, in case its disk was only unplugged; no API call is made. */
 const lostAgainMs = 60_000;
@@ -40,13 +20,10 @@ const lostPrefix = 'LOST:';
 
 /** Brings one volume on disk to what its LocalVolume says, and its status to what is on disk. */
 export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
-  const { node, volumes, pools, reports, machine, events, log, meter } = parts;
+  const { node, volumes, pools, reports, machine, events, log, meter, rowOf } = parts;
 
   function tell(volume: LocalVolume, reason: string, message: string): void {
-    const { namespace, name, uid } = volume.spec.claimRef;
-    const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid };
-    events.warning(refTo(volume), reason, message);
-    events.warning(claim, reason, message);
+    warnOwners(volume, reason, message, events);
   }
 
   /** The end of a volume that could not be made: control sees it and takes all of it back. */
@@ -86,8 +63,26 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     }
     reports.changed();
     const size = `${formatBytes(found.bytes)} in pool ${volume.spec.pool} of node ${node}`;
-    events.normal(refTo(volume), phase === 'Lost' ? 'VolumeFound' : 'VolumeCreated', size);
+    events.normal(volumeRef(volume), phase === 'Lost' ? 'VolumeFound' : 'VolumeCreated', size);
     log.info('volume ready', { volume: volume.name, pool: volume.spec.pool, path });
+  }
+
+  async function create(
+    volume: LocalVolume,
+    storage: StorageBackend,
+    signal: AbortSignal,
+  ): Promise<BackendVolume> {
+    const { bytes, pool, adopts } = volume.spec;
+    const request = { ...identityOf(volume), bytes };
+    if (adopts === undefined) {
+      return meter.timed('create', () => storage.ensure(request, signal));
+    }
+    if (!isPathSafe(adopts.name)) {
+      throw new PermanentError(`"${adopts.name}" is no name of a volume`);
+    }
+    return rowOf(orphanKey({ pool, name: adopts.name }))(() =>
+      meter.timed('adopt', () => storage.adopt(adopts, request, signal)),
+    );
   }
 
   async function make(
@@ -95,10 +90,9 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     storage: StorageBackend,
     signal: AbortSignal,
   ): Promise<number | undefined> {
-    const request = { ...identity(volume), bytes: volume.spec.bytes };
     const found = wasMade(volume)
-      ? await storage.find(request, signal)
-      : await meter.timed('create', () => storage.ensure(request, signal));
+      ? await storage.find(identityOf(volume), signal)
+      : await create(volume, storage, signal);
     if (found === undefined) {
       return stayLost(volume);
     }
@@ -157,31 +151,7 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     throw error;
   }
 
-  async function remove(volume: LocalVolume, signal: AbortSignal): Promise<undefined> {
-    if (volume.heldByControl || !volume.heldByAgent) {
-      return undefined;
-    }
-    const pool = pools.get(volume.spec.pool);
-    const storage = pool?.storage;
-    if (storage === undefined && wasMade(volume)) {
-      const why = pool?.problem ?? `there is no pool ${volume.spec.pool} on node ${node}`;
-      return stayWith(volume, new PermanentError(`${why}: the volume cannot be removed`));
-    }
-    try {
-      await meter.timed('remove', async () =>
-        storage?.remove(identity(volume), volume.spec.erase, signal),
-      );
-    } catch (error) {
-      signal.throwIfAborted();
-      if (holdsUp(volume, error)) {
-        return stayWith(volume, error);
-      }
-    }
-    await volumes.release(volume);
-    reports.changed();
-    log.info('volume removed', { volume: volume.name, pool: volume.spec.pool });
-    return undefined;
-  }
+  const remove = volumeRemover(parts, stayWith);
 
   return async (name, signal) => {
     const volume = volumes.get(name);
@@ -189,30 +159,13 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
       if (volume === undefined) {
         return undefined;
       }
-      return await (volume.deleting ? remove(volume, signal) : keep(volume, signal));
+      if (!volume.deleting) {
+        return await keep(volume, signal);
+      }
+      await remove(volume, signal);
+      return undefined;
     } finally {
       parts.onSettled(name);
     }
   };
-}
-
-/** Data may be in it: it is looked for, and never made anew. */
-function wasMade({ status }: LocalVolume): boolean {
-  return status.phase === 'Ready' || status.phase === 'Lost';
-}
-
-/**
- * What was never Ready holds no data, and must not wait for its pool to be mended. Should a crash
- * have left an image of it, that is an orphan when the pool works again.
- */
-function holdsUp(volume: LocalVolume, error: unknown): boolean {
-  return wasMade(volume) || !(error instanceof PoolUnusableError);
-}
-
-function identity({ name, uid }: LocalVolume): { name: string; volumeUid: string } {
-  return { name, volumeUid: uid };
-}
-
-function refTo({ name, uid }: LocalVolume): ObjectRef {
-  return { apiVersion, kind: 'LocalVolume', name, uid };
 }

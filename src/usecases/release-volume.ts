@@ -1,21 +1,13 @@
-import { claimText } from '../model/claim.ts';
+import { claimText, type Claim } from '../model/claim.ts';
 import { apiVersion } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
-import type {
-  ClaimStore,
-  PersistentVolume,
-  PersistentVolumeStore,
-  VolumeStore,
-} from './cluster.ts';
+import type { ClaimStore, PersistentVolume } from './cluster.ts';
 import { giveBack } from './give-back.ts';
-import type { EventSink, Log, Now, ObjectRef } from './ports.ts';
+import { handOverAdopted, isAdoption, type HandOverPorts } from './hand-over-adopted.ts';
+import type { Now, ObjectRef } from './ports.ts';
 
-export interface ReleasePorts {
-  readonly volumes: VolumeStore;
-  readonly persistentVolumes: PersistentVolumeStore;
+export interface ReleasePorts extends HandOverPorts {
   readonly claims: ClaimStore;
-  readonly events: EventSink;
-  readonly log: Log;
   readonly now: Now;
   /** After this long a LocalVolume without PersistentVolume was left behind by a broken bind. */
   readonly abandonedAfterMs: number;
@@ -64,8 +56,9 @@ async function releaseExisting(
   if (volume.deleting && !volume.heldByControl) {
     return undefined;
   }
-  if (!(await claimIsGone(volume, ports))) {
-    return keepForClaim(volume, persistentVolume, ports);
+  const claim = await claimOf(volume, ports);
+  if (claim) {
+    return keepForClaim(volume, persistentVolume, claim, ports);
   }
   if (!volume.deleting && !(await mayTakeBack(volume, ports))) {
     return undefined;
@@ -111,24 +104,32 @@ async function markDeleted(volume: LocalVolume, { volumes }: Ports): Promise<boo
   return now.deleting || (now.retained !== true && (await volumes.markDeleted(now)));
 }
 
-/** Memory is enough to know that it lives: should it be late, the end will be heard of. */
-async function claimIsGone({ spec }: LocalVolume, { claims }: Ports): Promise<boolean> {
+/**
+ * The claim that the volume was made for; nothing where it is gone. Memory is enough to know that
+ * it lives: should it be late, the end will be heard of. Who gets adopted data is read live.
+ */
+async function claimOf({ spec }: LocalVolume, { claims }: Ports): Promise<Claim | undefined> {
   const { namespace, name, uid } = spec.claimRef;
-  if (claims.get(namespace, name)?.ref.uid === uid) {
-    return false;
+  const known = spec.adopts ? undefined : claims.get(namespace, name);
+  if (known?.ref.uid === uid) {
+    return known;
   }
   const claim = await claims.read(namespace, name);
-  return claim?.ref.uid !== uid;
+  return claim?.ref.uid === uid ? claim : undefined;
 }
 
 /** The claim lives. Only a volume that was never handed to it may go. */
 async function keepForClaim(
   volume: LocalVolume,
   persistentVolume: PersistentVolume | undefined,
+  claim: Claim,
   ports: Ports,
 ): Promise<number | undefined> {
   if (volume.deleting) {
     return endDeletedByHand(volume, ports);
+  }
+  if (!persistentVolume && isAdoption(volume, claim)) {
+    return handOverAdopted(volume, claim, ports);
   }
   if (volume.published || persistentVolume) {
     return undefined;

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 
 import { parsePoolSpec } from '../../src/backends/index.ts';
-import { commands } from '../../src/commands/index.ts';
+import { findCommand } from '../../src/commands/index.ts';
 import { describeSettings } from '../../src/config/settings.ts';
 import { parseClassParameters } from '../../src/model/storage-class.ts';
 import type { Cluster } from '../cluster/cluster.ts';
@@ -101,7 +101,9 @@ describe('README and docs', () => {
         const metrics = [...text.matchAll(/\bberth_[a-z_]+[a-z]/g)].map(([name]) =>
           name.replace(/_(count|sum|bucket)$/, ''),
         );
-        const events = code.filter((span) => /^(Berth|Volume|Pool)[A-Z]\w+$/.test(span));
+        const events = code.filter((span) =>
+          /^(Berth|Volume|Pool|Orphan|Purge|Adoption)[A-Z]\w+$/.test(span),
+        );
 
         const foreign = ['VolumeBinding'];
         const missing = [...metrics, ...events].filter(
@@ -122,8 +124,9 @@ function mistakesOfCommand(line: string): string[] {
   if (!match) {
     return [];
   }
-  const [, name = '', rest = ''] = match;
-  const command = commands[name];
+  const [, first = '', after = ''] = match;
+  const { word: name, args, command } = findCommand([first, ...after.trim().split(' ')]);
+  const rest = args.join(' ');
   if (!command) {
     return [`berth ${name}`];
   }

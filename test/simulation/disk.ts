@@ -2,11 +2,11 @@ import { bytes, type Bytes } from '../../src/model/bytes.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
 import type { BackendSurroundings } from '../../src/backends/backend.ts';
 import { imageBytesFor, usableFor } from '../../src/backends/loop-space.ts';
+import type { VolumeIdentity } from '../../src/model/volume.ts';
 import {
   ForeignVolumeError,
   type BackendVolume,
   type StorageBackend,
-  type VolumeIdentity,
 } from '../../src/usecases/ports.ts';
 import type { Process, World } from './world.ts';
 
@@ -130,6 +130,18 @@ export function simulatedBackend(
         await step();
         return image;
       }),
+    adopt: async (from, to) => {
+      await open();
+      const image = own(to) ?? own(from);
+      if (!image) {
+        throw new ForeignVolumeError(`${from.name} is not there`);
+      }
+      const { name, volumeUid } = to;
+      disk.images.delete(image.name);
+      disk.images.set(name, { ...image, name, volumeUid });
+      await step();
+      return { ...image, name, volumeUid };
+    },
     attach: async (identity) => {
       await open();
       const image = own(identity);
@@ -144,7 +156,7 @@ export function simulatedBackend(
       await open();
       const image = disk.images.get(name);
       if (image?.volumeUid !== volumeUid) {
-        return;
+        return undefined;
       }
       if (image.openFor.size > 0) {
         throw new Error(`${name} is in use`);
@@ -155,6 +167,8 @@ export function simulatedBackend(
       disk.images.delete(name);
       world.say(process.name, `image ${name} destroyed`);
       await step();
+      return 'destroyed';
     },
+    removeStray: async () => undefined,
   };
 }

@@ -12,7 +12,7 @@ import type { RealNode } from '../cluster/real-node.ts';
 import { waitFor } from '../cluster/wait.ts';
 
 const root = join(import.meta.dirname, '../..');
-const berthFile = join(root, 'dist/berth.js');
+export const berthFile = join(root, 'dist/berth.js');
 const run = promisify(execFile);
 
 /** Where agents keep volumes, and the links to their devices. */

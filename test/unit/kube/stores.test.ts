@@ -251,6 +251,19 @@ describe('the view of the cluster', () => {
     expect(free()).to.equal(100);
   });
 
+  it('takes nothing off for what is adopted: the report has counted its disk', () => {
+    const volume = localVolume();
+    const adopts = { name: 'pvc-0', volumeUid: 'old' };
+    volumes.put(name, { ...volume, spec: { ...volume.spec, adopts } });
+    const report = '{"total":100,"free":88,"largest":88,"generation":1,"healthy":true}';
+    const annotations = { 'capacity.berth.dev/fast': report };
+    state.nodes.put('n1', { metadata: { name: 'n1', annotations } } as never);
+
+    expect(free()).to.equal(88);
+    volumes.put(name, localVolume({ phase: 'Ready', allocatedBytes: 12, generation: 2 }));
+    expect(free()).to.equal(76);
+  });
+
   it('counts volumes anew when their StoragePool comes after them', () => {
     volumes.put(name, localVolume());
     expect(free()).to.equal(90);

@@ -27,12 +27,14 @@ describe('reconciling a volume', () => {
   let pool: NodePool | undefined;
   let volume: LocalVolume | undefined;
   let machine: MachineIdentity;
+  let erasure: string | undefined;
   const { signal } = new AbortController();
 
   beforeEach(() => {
     calls = [];
     written = [];
     told = [];
+    erasure = '1Mi overwritten with zeros';
     const called = <T>(name: string, value: T): Promise<T> => {
       calls.push(name);
       return Promise.resolve(value);
@@ -43,7 +45,9 @@ describe('reconciling a volume', () => {
       find: () => called('find', onDisk),
       ensure: () => called('ensure', onDisk),
       attach: () => called('attach', '/run/pvc-1'),
-      remove: (_, erase) => called(`remove ${erase}`, undefined),
+      adopt: (from) => called(`adopt ${from.name}`, onDisk),
+      remove: (_, erase) => called(`remove ${erase}`, erasure),
+      removeStray: () => Promise.reject(new Error('not asked')),
     };
     pool = { name: 'fast', backend: 'loop', applies: true, storage };
     volume = aVolume({});
@@ -85,6 +89,11 @@ describe('reconciling a volume', () => {
       },
       log: { info: () => {}, warn: () => {}, error: () => {} },
       meter: { timed: (_, work) => work(), pools: () => {} },
+      now: () => 0,
+      rowOf: (key) => (work) => {
+        calls.push(`row ${key}`);
+        return work();
+      },
       onSettled: () => calls.push('settled'),
     })('pvc-1', signal);
 
@@ -249,6 +258,53 @@ describe('reconciling a volume', () => {
       expect(calls).to.deep.equal(['remove zero', 'release', 'changed', 'settled']);
     });
 
+    const at = '1970-01-01T00:00:00.000Z';
+
+    it('writes down how it was erased, before it lets go', async () => {
+      volume = aVolume(deleting);
+      await reconcile();
+
+      const erased = { policy: 'zero', at, result: '1Mi overwritten with zeros' };
+      expect(written).to.deep.equal([{ ...ready, erased }]);
+      expect(told).to.deep.equal(['LocalVolume VolumeErased']);
+    });
+
+    it('keeps what an earlier try has written down, and lets go', async () => {
+      const erased = { policy: 'zero', at, result: 'punched' } as const;
+      volume = aVolume({ ...deleting, status: { ...ready, erased } });
+      erasure = undefined;
+      await reconcile();
+
+      expect(written).to.deep.equal([]);
+      expect(calls).to.include('release');
+    });
+
+    it('says that nothing was left of a volume that had vanished', async () => {
+      volume = aVolume({ ...deleting, status: { ...ready, phase: 'Lost' } });
+      erasure = undefined;
+      await reconcile();
+
+      expect(written[0]?.erased?.result).to.equal('nothing was left to erase');
+    });
+
+    const adopts = { name: 'pvc-0', volumeUid: 'old' };
+
+    it('keeps adopted data that was never handed to the claim', async () => {
+      volume = aVolume({ ...deleting, spec: { ...aVolume({}).spec, adopts } });
+      await reconcile();
+
+      expect(calls).to.deep.equal(['release', 'changed', 'settled']);
+      expect(written).to.deep.equal([]);
+      expect(told).to.include('PersistentVolumeClaim AdoptionGivenUp');
+    });
+
+    it('erases adopted data that the claim has had', async () => {
+      volume = aVolume({ ...deleting, published: true, spec: { ...aVolume({}).spec, adopts } });
+      await reconcile();
+
+      expect(calls).to.deep.equal(['remove zero', 'release', 'changed', 'settled']);
+    });
+
     it('does not let go of what could not be removed', async () => {
       volume = aVolume(deleting);
       fails('remove', new Error('it is mounted'));
@@ -293,6 +349,50 @@ describe('reconciling a volume', () => {
       await reconcile();
 
       expect(calls).to.include('release');
+      expect(written).to.deep.equal([]);
+    });
+  });
+
+  describe('that adopts', () => {
+    const adopting = (more: Partial<LocalVolume> = {}): LocalVolume => {
+      const { spec } = aVolume({});
+      return aVolume({ spec: { ...spec, adopts: { name: 'pvc-0', volumeUid: 'old' } }, ...more });
+    };
+
+    it('makes nothing new, and waits for whoever purges the same thing', async () => {
+      volume = adopting();
+      await reconcile();
+
+      expect(calls).to.deep.equal([
+        ...['row fast/pvc-0', 'adopt pvc-0', 'attach', 'changed', 'settled'],
+      ]);
+      expect(written).to.deep.equal([ready]);
+    });
+
+    it('looks for its own name once it was Ready', async () => {
+      volume = adopting({ status: ready });
+      await reconcile();
+
+      expect(calls).to.deep.equal(['find', 'attach', 'settled']);
+    });
+
+    it('is Failed, and makes nothing, when there is nothing to adopt', async () => {
+      volume = adopting();
+      fails('adopt', new ForeignVolumeError('it is not there'));
+      await reconcile();
+
+      expect(written).to.deep.equal([{ phase: 'Failed', message: 'it is not there' }]);
+      expect(calls).to.not.include('ensure');
+    });
+
+    it('is never led out of its pool by a name', async () => {
+      volume = adopting();
+      const adopts = { name: '../../etc/passwd', volumeUid: 'old' };
+      volume = { ...volume, spec: { ...volume.spec, adopts } };
+      await reconcile();
+
+      expect(written[0]?.phase).to.equal('Failed');
+      expect(calls).to.deep.equal(['settled']);
     });
   });
 

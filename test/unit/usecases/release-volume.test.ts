@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { releaseVolume } from '../../../src/usecases/release-volume.ts';
-import { aClaim, aPersistentVolume, aVolume } from '../../support/facts.ts';
+import { aClaim, aClass, aPersistentVolume, aVolume } from '../../support/facts.ts';
 import { FakeCluster, silentLog } from '../../support/fake-cluster.ts';
 
 const claim = aClaim('data', 10);
@@ -19,8 +19,8 @@ describe('releaseVolume', () => {
   let reconcile: ReturnType<typeof releaseVolume>;
 
   beforeEach(() => {
-    const { volumes, persistentVolumes, claims, eventSink: events } = cluster;
-    const ports = { volumes, persistentVolumes, claims, events, log: silentLog };
+    const { volumes, persistentVolumes, claims, lookup, eventSink: events } = cluster;
+    const ports = { volumes, persistentVolumes, claims, lookup, events, log: silentLog };
     reconcile = releaseVolume({ ...ports, now: () => now, abandonedAfterMs: 60_000 });
   });
 
@@ -151,6 +151,84 @@ describe('releaseVolume', () => {
     await release();
 
     expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+  });
+
+  describe('that adopts', () => {
+    const spec = { adopts: { name: 'pvc-0', volumeUid: 'old' } };
+    const adopting = (change = {}) => aVolume(claim, 'n1', { spec, ...change });
+    const isReady = { status: { phase: 'Ready' as const } };
+
+    beforeEach(() => cluster.classes.set('fast', aClass('fast')));
+
+    it('is handed to its claim as soon as it is Ready, however long that takes', async () => {
+      cluster.put(claim, adopting());
+      now = dayMs;
+      expect(await release()).to.equal(undefined);
+      now = 2 * dayMs;
+      await release();
+      expect(cluster.writes).to.deep.equal([]);
+
+      cluster.change(name, isReady);
+      await release();
+      expect(cluster.writes).to.deep.equal([`publish ${name}`, `ensurePv ${name}`]);
+      await release();
+      expect(cluster.writes).to.have.length(2);
+    });
+
+    it('is handed over by the next look when that was cut off in the middle', async () => {
+      cluster.put(claim, adopting(isReady));
+      cluster.breakAt('ensurePv');
+      await release().catch(() => undefined);
+      await release();
+
+      expect(cluster.writes).to.deep.equal([`publish ${name}`, `ensurePv ${name}`]);
+    });
+
+    it('looks again when its agent has written in between', async () => {
+      cluster.put(claim, adopting(isReady));
+      cluster.before.set('publish', () => {
+        cluster.before.delete('publish');
+        cluster.change(name, isReady);
+      });
+
+      expect(await release()).to.equal(500);
+      expect(cluster.persistentVolumeObjects.size).to.equal(0);
+    });
+
+    it('waits, and says so, while the class is missing', async () => {
+      cluster.classes.clear();
+      cluster.put(claim, adopting(isReady));
+
+      expect(await release()).to.equal(60_000);
+      expect(cluster.writes).to.deep.equal([]);
+      expect(cluster.events[0]).to.include('BerthAdoptionWaits');
+    });
+
+    for (const [what, put] of [
+      ['could not be made', () => cluster.put(claim, adopting({ status: { phase: 'Failed' } }))],
+      [
+        'came too late for its claim',
+        () => cluster.put({ ...claim, volumeName: 'other' }, adopting(isReady)),
+      ],
+    ] as const) {
+      it(`is given back, unpublished, when it ${what}`, async () => {
+        put();
+        await release();
+        now += 60_000;
+        await release();
+
+        expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+        expect(cluster.localVolumes.get(name)?.published).to.equal(false);
+      });
+    }
+
+    it('is given back, unpublished, when its claim is gone', async () => {
+      cluster.put(adopting(isReady));
+      await release();
+
+      expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+      expect(cluster.localVolumes.get(name)?.published).to.equal(false);
+    });
   });
 
   describe('with Retain', () => {
