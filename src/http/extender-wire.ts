@@ -144,6 +144,20 @@ export function formatFilterResult(answer: FilterAnswer, knowsUnresolvable: bool
   return `{"NodeNames":${feasible},"FailedNodes":${failed},"FailedAndUnresolvableNodes":${unresolvable},"Error":""}`;
 }
 
+/**
+ * The refusal of all nodes as one error, in the words that kube-scheduler would use. After an
+ * error it evicts nobody; 1.20 panics when it looks for victims on nodes that were refused here,
+ * and only our own profile does not look for any.
+ */
+export function toRefusal({ rejected }: FilterAnswer): FilterResult {
+  const counts = new Map<string, number>();
+  for (const reason of rejected.values()) {
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  const texts = [...counts].map(([reason, count]) => `${count} ${reason}`);
+  return toFilterError(`0/${rejected.size} nodes are available: ${texts.join(', ')}.`);
+}
+
 function formatReasons(reasons: ReadonlyMap<string, string>): string {
   const quoted = new Map<string, string>();
   const parts: string[] = [];

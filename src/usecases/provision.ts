@@ -10,7 +10,7 @@ import type { NodeReader, PersistentVolumeStore, VolumeStore } from './cluster.t
 import { giveBackAll } from './give-back.ts';
 import { handOverAll } from './hand-over.ts';
 import type { Log } from './ports.ts';
-import { describeShortage, type ProvisionFailure } from './provision-failure.ts';
+import { changedMeanwhile, describeShortage, type ProvisionFailure } from './provision-failure.ts';
 import type { UnboundClaim } from './resolve-needs.ts';
 
 export interface ProvisionPorts {
@@ -141,6 +141,9 @@ async function awaitReady(
   const volume = known?.uid === uid ? known : undefined;
   if (volume?.status.phase === 'Ready' && !volume.deleting) {
     return ok(undefined);
+  }
+  if (volume?.deleting) {
+    return changedMeanwhile(name);
   }
   const said = volume?.status.message ?? `no answer from its agent within ${readyTimeoutMs} ms`;
   const size = formatBytes(spec.bytes);

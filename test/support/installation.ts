@@ -152,11 +152,26 @@ export class Installation {
 
   /** A kube-scheduler of the profile berth-scheduler, wired as `berth scheduler-config` says. */
   async startScheduler(control: ControlRole, name = 'berth'): Promise<Program> {
+    const config = await this.schedulerConfig(['--extender-url', control.verbs]);
+    return this.cluster.startScheduler({ name, config, format: 'component' });
+  }
+
+  /** One of several of the same profile, with the rights of the pod that it shares with control. */
+  async startElectedScheduler(control: ControlRole, name: string): Promise<Program> {
+    const rights = join(root, 'manifests/overlays/own-scheduler/scheduler-rbac.yaml');
+    await this.cluster.kubectl(['apply', '-f', rights]);
+    const account = { namespace: 'berth-system', serviceAccount: 'berth-control' };
+    const kubeconfig = await this.cluster.kubeconfigFor(account);
+    const flags = ['--extender-url', control.verbs, '--leader-elect', '--kubeconfig', kubeconfig];
+    const config = await this.schedulerConfig(flags);
+    return this.cluster.startScheduler({ name, config, format: 'component', leaderElect: true });
+  }
+
+  /** What `berth scheduler-config` prints for the version of the cluster. */
+  async schedulerConfig(flags: readonly string[]): Promise<string> {
     const { major, minor } = this.cluster.version;
-    const version = `${major}.${minor}`;
-    const args = ['scheduler-config', '--kubernetes', version, '--extender-url', control.verbs];
-    const { stdout } = await run(process.execPath, [berthFile, ...args]);
-    return this.cluster.startScheduler({ name, config: stdout, format: 'component' });
+    const args = ['scheduler-config', '--kubernetes', `${major}.${minor}`, ...flags];
+    return (await run(process.execPath, [berthFile, ...args])).stdout;
   }
 
   async #spec(
