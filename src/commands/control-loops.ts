@@ -32,7 +32,7 @@ export async function runLoops(
   metrics: ControlMetrics,
   signal: AbortSignal,
 ): Promise<void> {
-  const { api, log, now, state } = parts;
+  const { leaseApi: api, log, now, state } = parts;
   const loops = loopsOf(parts, config);
   const running = new Map<string, Controller>();
   const enqueue = (name: string, key: string): void => running.get(name)?.enqueue(key);
@@ -67,7 +67,11 @@ function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
   return [
     {
       name: 'release',
-      reconcile: releaseVolume({ ...parts, abandonedAfterMs: config.abandonedAfter }),
+      reconcile: releaseVolume({
+        ...parts,
+        ...parts.forRelease,
+        abandonedAfterMs: config.abandonedAfter,
+      }),
       workers: 8,
       keys: () => [
         ...keysOf(state.localVolumes.list()),

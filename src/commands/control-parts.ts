@@ -14,12 +14,14 @@ import { localVolumeStore, waiter } from '../kube/local-volumes.ts';
 import { NodeIndex, type AllocationRule } from '../kube/node-index.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
 import { podStore } from '../kube/pods.ts';
+import type { FaultPoints } from '../platform/fault-points.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Holds } from '../scheduling/holds.ts';
 import { Ledger } from '../scheduling/ledger.ts';
 import { BindLoad } from '../usecases/bind-load.ts';
 import type { Log } from '../usecases/ports.ts';
 import { provision } from '../usecases/provision.ts';
+import { atSteps, controlSteps } from './fault-steps.ts';
 
 export type ControlConfig = SettingValues<typeof controlSettings>;
 
@@ -30,7 +32,12 @@ const now = (): number => Date.now();
 
 // The parts name their own types; a written one would only repeat them.
 // eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
-export function controlParts(client: KubeClient, config: ControlConfig, log: Log) {
+export function controlParts(
+  client: KubeClient,
+  config: ControlConfig,
+  log: Log,
+  points?: FaultPoints,
+) {
   const { api } = client;
   const state = watchCluster(client, log, config.namespace);
   const ledger = new Ledger();
@@ -43,6 +50,11 @@ export function controlParts(client: KubeClient, config: ControlConfig, log: Log
     nodes.node(node)?.labels['kubernetes.io/hostname'];
   const memory = state.persistentVolumes;
   const persistentVolumes = persistentVolumeStore({ api, memory, hostname });
+  const claims = claimStore(api);
+  const forBind = {
+    volumes: atSteps(volumes, controlSteps.bindVolumes, points),
+    persistentVolumes: atSteps(persistentVolumes, controlSteps.bindPersistentVolumes, points),
+  };
   const readyTimeoutMs = config.readyTimeout;
   const changes = bell();
   const ring = changes.ring;
@@ -56,15 +68,22 @@ export function controlParts(client: KubeClient, config: ControlConfig, log: Log
     now,
     log,
     sleep,
-    claims: claimStore(api),
-    pods: podStore(api, state.pods, now),
+    claims,
+    pods: atSteps(podStore(api, state.pods, now), controlSteps.pods, points),
+    /** What releasing volumes uses in place of the stores above. */
+    forRelease: {
+      volumes: atSteps(volumes, controlSteps.releaseVolumes, points),
+      persistentVolumes: atSteps(persistentVolumes, controlSteps.releasePersistentVolumes, points),
+      claims: atSteps(claims, controlSteps.releaseClaims, points),
+    },
+    leaseApi: atSteps(api, controlSteps.leaderLease, points),
     lookup: clusterLookup(state, api),
     liveLookup: clusterLookup(state, api, true),
     holds: new Holds(ring),
     load: new BindLoad(ring),
     changes,
     events: eventSink({ api, log, now, component: 'berth-control' }),
-    provision: provision({ ledger, nodes, volumes, persistentVolumes, log, readyTimeoutMs }),
+    provision: provision({ ledger, nodes, ...forBind, log, readyTimeoutMs }),
   };
 }
 

@@ -7,6 +7,7 @@ import { opsApp } from '../http/ops.ts';
 import { openCluster } from '../kube/client.ts';
 import { readServerVersion } from '../kube/server-version.ts';
 import type { Pod } from '../model/pod.ts';
+import { faultPoints } from '../platform/fault-points.ts';
 import { jsonLog } from '../platform/log.ts';
 import { bindPod } from '../usecases/bind-pod.ts';
 import { explainWait } from '../usecases/explain-wait.ts';
@@ -17,6 +18,7 @@ import { showCapacity } from '../usecases/show-capacity.ts';
 import { settingsOf, UsageError, type Command } from './command.ts';
 import { runLoops } from './control-loops.ts';
 import { controlParts, type ControlParts } from './control-parts.ts';
+import { faultDirectoryVariable } from './fault-steps.ts';
 
 /** The scheduler extender, the reconcile loops, and what people see of capacity. */
 export const control: Command = {
@@ -31,7 +33,8 @@ export const control: Command = {
     }
     const log = jsonLog('control');
     const client = openCluster(config.kubeconfig);
-    const parts = controlParts(client, config, log);
+    const points = faultPoints(around.env[faultDirectoryVariable]);
+    const parts = controlParts(client, config, log, points);
     const version = readServerVersion(client.api, log, around.signal);
     const notReady = (): readonly string[] => [
       ...parts.state.notSynced(),

@@ -4,13 +4,12 @@ import { nodeSettings } from '../config/node-settings.ts';
 import { listen } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { openCluster } from '../kube/client.ts';
-import { renewNodeLease } from '../kube/node-lease.ts';
 import { toShownNode } from '../kube/node-board.ts';
 import { isNewsForAgent } from '../kube/node-volumes.ts';
 import type { Node } from '../kube/objects.ts';
-import { storageNodeStore } from '../kube/storage-nodes.ts';
 import { describeError } from '../model/errors.ts';
 import { poolOfCapacityAnnotation } from '../model/names.ts';
+import { faultPoints } from '../platform/fault-points.ts';
 import { jsonLog } from '../platform/log.ts';
 import { programVersion } from '../platform/program-version.ts';
 import { runCommand } from '../platform/run-command.ts';
@@ -20,6 +19,7 @@ import { NodeReporter } from '../usecases/node-reporter.ts';
 import type { Log } from '../usecases/ports.ts';
 import { volumeReconciler } from '../usecases/reconcile-volume.ts';
 import { settingsOf, type Command } from './command.ts';
+import { faultDirectoryVariable } from './fault-steps.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
 /** The agent of one node: makes and removes its volumes, and reports what is free. */
@@ -35,7 +35,8 @@ export const node: Command = {
       await backend.dropStaleLinks(config.runDir, runCommand);
     }
     const client = openCluster(config.kubeconfig);
-    const parts = nodeParts(client, config, log);
+    const points = faultPoints(around.env[faultDirectoryVariable]);
+    const parts = nodeParts(client, config, log, points);
     const agent = await assemble(parts, config, log, signal);
     const ops = opsApp(agent.notReady, parts.metrics);
     const { listenAddress: address, port } = config;
@@ -66,9 +67,9 @@ async function assemble(
   log: Log,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const { api, memory, volumes, pools, board, events, meter } = parts;
-  const { nodeName, namespace, reportDelay, leaseRenew } = config;
-  const standings = storageNodeStore(api, {
+  const { memory, volumes, pools, board, events, meter } = parts;
+  const { nodeName, reportDelay, leaseRenew } = config;
+  const standings = parts.standings({
     node: nodeName,
     machineId: await readMachineId(config.machineIdFile, log),
     agentVersion: await programVersion(),
@@ -132,7 +133,7 @@ async function assemble(
     while (!at.aborted) {
       let pauseMs = leaseRenew;
       try {
-        await renewNodeLease({ api, namespace, node: nodeName }, Date.now());
+        await parts.lease.renew(Date.now());
       } catch (error) {
         pauseMs = Math.min(retryLeaseMs, leaseRenew);
         log.warn('the lease was not renewed', { error: describeError(error), pauseMs });
