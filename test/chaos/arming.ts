@@ -76,7 +76,10 @@ export class ArmingDesk {
     const sides = Object.values(this.#sides);
     sides.forEach((side) => this.#giveUpOld(side));
     if (sides.every(({ waiting, armed }) => waiting.length + armed.size === 0)) {
-      for (const plan of this.#nextTurn()) {
+      const turn = this.#nextTurn();
+      // What was never hit yet has had bad luck: it comes first.
+      const missed = turn.filter(({ point }) => !this.hits.has(point));
+      for (const plan of [...missed, ...turn.filter((one) => !missed.includes(one))]) {
         this.#sides[plan.side].waiting.push({ plan, tries: 0 });
       }
     }

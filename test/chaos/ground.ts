@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Cluster } from '../cluster/cluster.ts';
 import { findBinaries } from '../cluster/binaries.ts';
 import type { Program } from '../cluster/program.ts';
+import { defaultSchedulerConfig } from '../cluster/scheduler.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { Installation } from '../support/installation.ts';
 import { Kube } from '../support/kube.ts';
@@ -65,6 +66,11 @@ async function equip(cluster: Cluster, gates: readonly string[]): Promise<Ground
     await berth.startScheduler(control, { name: 'one', flags: gates, settings }),
     await berth.startScheduler(second, { name: 'two', flags: gates, settings }),
   ];
+  // Takes the pods that come while no webhook answers.
+  const config = defaultSchedulerConfig(cluster.version) + settings;
+  schedulers.push(
+    await cluster.startScheduler({ name: 'default', format: 'component', config, flags: gates }),
+  );
   const agents = await Promise.all(
     nodes.map((node) => berth.startHollowAgent(node, { flags: agentFlags, env })),
   );

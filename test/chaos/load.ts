@@ -44,6 +44,7 @@ export class Load {
       replace: () => this.#replace(unit),
       again: async () => {
         await this.#delete(unit);
+        await this.#collected(unit);
         await this.#create(unit);
       },
     };
@@ -110,8 +111,26 @@ export class Load {
     await this.#leave(unit);
     this.#tenant.moveOut(unit.pods.flatMap((one) => one.ephemeral.map(({ name }) => name)));
     for (const one of unit.pods) await this.#remove(pods, one.name);
+    await this.#collected(unit);
     for (const one of unit.pods) await this.#post(pods, podObject(one));
     this.#held.set(unit.name, unit);
+  }
+
+  /**
+   * Waits until the claims that were made for its pods are gone. A garbage collector whose watch is
+   * broken when a pod is replaced sees one pod that has changed, and keeps the claims of the first
+   * for ever: the second waits for them, whatever we do.
+   */
+  async #collected({ pods: ended }: Unit): Promise<void> {
+    for (const { name } of ended.flatMap(({ ephemeral }) => ephemeral)) {
+      await this.#insist(`see claim ${name} go`, async () => {
+        const { items } = await this.#api.request<{ items: readonly unknown[] }>(
+          'GET',
+          `${claims}?fieldSelector=metadata.name%3D${name}`,
+        );
+        return items.length === 0;
+      });
+    }
   }
 
   /** From here on nobody moves in, and whoever was about to has done so. */
@@ -179,8 +198,11 @@ interface PodBody {
   };
 }
 
-function podObject({ name, claims: named, ephemeral }: PodPlan): object {
-  const options: PodOptions = { claims: named, schedulerName: 'berth-scheduler' };
+function podObject({ name, claims: named, choosesScheduler, ephemeral }: PodPlan): object {
+  const options: PodOptions = {
+    claims: named,
+    ...(choosesScheduler && { schedulerName: 'berth-scheduler' }),
+  };
   const object = pod(name, options) as PodBody;
   for (const one of ephemeral) {
     const volume = one.name.slice(name.length + 1);

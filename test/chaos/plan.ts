@@ -11,6 +11,8 @@ export interface ClaimPlan {
 export interface PodPlan {
   readonly name: string;
   readonly claims: readonly string[];
+  /** It says itself who places it; otherwise the webhook does, if one answers. */
+  readonly choosesScheduler: boolean;
   /** Generic ephemeral volumes: their claims are made for the pod, and go with it. */
   readonly ephemeral: readonly ClaimPlan[];
 }
@@ -154,29 +156,30 @@ export class Plan {
       className: className ?? random.pick(this.#options.classes),
       mebibytes: random.whole(2, 8),
     });
+    const chooses = random.chance(0.7);
     const shape = random.weighted({ one: 8, several: 4, twoPools: 3, shared: 3, ephemeral: 4 });
     switch (shape) {
       case 'one':
-        return unitOf(name, [claim('')], [name]);
+        return unitOf(name, [claim('')], [name], chooses);
       case 'several': {
         const className = random.pick(this.#options.classes);
         const letters = ['a', 'b', 'c'].slice(0, random.whole(2, 3));
         const claims = letters.map((letter) => claim(letter, className));
-        return unitOf(name, claims, [name]);
+        return unitOf(name, claims, [name], chooses);
       }
       case 'twoPools': {
         const classes = random.shuffled(this.#options.classes).slice(0, 3);
         const claims = classes.map((className, index) =>
           claim(String.fromCharCode(97 + index), className),
         );
-        return unitOf(name, claims, [name]);
+        return unitOf(name, claims, [name], chooses);
       }
       case 'shared':
-        return unitOf(name, [claim('')], [`${name}-x`, `${name}-y`]);
+        return unitOf(name, [claim('')], [`${name}-x`, `${name}-y`], chooses);
       case 'ephemeral': {
         const ephemeral = random.chance(0.5) ? [claim('e')] : [claim('e'), claim('f')];
         const claims = random.chance(0.3) ? [claim('a')] : [];
-        const [pod] = unitOf(name, claims, [name]).pods;
+        const [pod] = unitOf(name, claims, [name], chooses).pods;
         return { name, claims, pods: pod ? [{ ...pod, ephemeral }] : [] };
       }
     }
@@ -214,9 +217,15 @@ function pauseMs(random: Random): number {
   return random.whole(least, most);
 }
 
-function unitOf(name: string, claims: readonly ClaimPlan[], pods: readonly string[]): Unit {
+function unitOf(
+  name: string,
+  claims: readonly ClaimPlan[],
+  pods: readonly string[],
+  choosesScheduler: boolean,
+): Unit {
   const names = claims.map((claim) => claim.name);
-  return { name, claims, pods: pods.map((pod) => ({ name: pod, claims: names, ephemeral: [] })) };
+  const common = { claims: names, choosesScheduler, ephemeral: [] };
+  return { name, claims, pods: pods.map((pod) => ({ name: pod, ...common })) };
 }
 
 /** A round in lines, for people. */

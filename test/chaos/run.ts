@@ -19,7 +19,7 @@ import {
 } from './plan.ts';
 import { Supervisor } from './supervisor.ts';
 import { Tenant } from './tenant.ts';
-import { readDisks, readFiles, readObjects, type World } from './world.ts';
+import { readFiles, readObjects, readWorld, type World } from './world.ts';
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -54,6 +54,7 @@ const weights: Readonly<Record<string, number>> = {
   webhook: 2,
   'scheduler-one': 1,
   'scheduler-two': 1,
+  'scheduler-default': 1,
   apiserver: 1,
   'controller-manager': 1,
   etcd: 1,
@@ -264,9 +265,9 @@ class Run {
     }
   }
 
-  async #world(): Promise<World> {
+  #world(): Promise<World> {
     const { cluster, places } = this.#ground;
-    return { ...(await readObjects(cluster.api)), ...(await readDisks(places)) };
+    return readWorld(cluster.api, places);
   }
 
   async #result(rounds: number): Promise<ChaosResult> {

@@ -161,10 +161,14 @@ export async function readObjects(api: ApiClient): Promise<Objects> {
   return { pods, claims, persistentVolumes, localVolumes, nodes, storageNodes };
 }
 
-export async function readDisks(places: Places): Promise<Disks> {
+async function readDisks(places: Places): Promise<Disks> {
   const files = readFiles(places);
   const links = places.nodes.flatMap((node) => readLinks(node, places));
   return { files, links, loops: await readLoops(places) };
+}
+
+export async function readWorld(api: ApiClient, places: Places): Promise<World> {
+  return { ...(await readObjects(api)), ...(await readDisks(places)) };
 }
 
 export function readFiles(places: Places): PoolFile[] {
