@@ -103,7 +103,7 @@ export class ArmingDesk {
     side.lastAt = now;
     this.#arm(next.plan, next.tries, side);
     // Something is undone only when a bind fails after it has made something.
-    const helper = 'bind.mark-published.before';
+    const helper = 'bind.await-volume.before';
     const isArmed = [...side.armed.values()].some(({ plan }) => plan.point === helper);
     if (next.plan.point.startsWith('undo.') && !isArmed) {
       const plan = { ...next.plan, point: helper, fault: 'fail', passing: 1 } as const;

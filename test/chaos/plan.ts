@@ -117,7 +117,7 @@ export class Plan {
     return random.shuffled(all).map((one) => {
       const fault = this.#turns === 1 ? 'kill' : random.weighted({ kill: 14, pause: 3, fail: 3 });
       const passing = this.#turns === 1 ? 1 : random.whole(1, 2);
-      const forMs = fault === 'pause' ? pauseMs(random) : random.whole(0, 500);
+      const forMs = fault === 'pause' ? pauseMs(random) : random.whole(0, 200);
       return { ...one, fault, passing, forMs };
     });
   }
@@ -189,10 +189,12 @@ export class Plan {
     const { roundMs } = this.#options;
     const random = this.#random;
     const found: Disturbance[] = [];
-    for (let atMs = random.whole(0, 1_500); atMs < roundMs; atMs += random.whole(600, 2_200)) {
+    // The first half belongs to the fault points: who is killed all the time comes to none.
+    let atMs = roundMs / 2;
+    for (; atMs < roundMs; atMs += random.whole(300, 1_300)) {
       found.push(this.#atRole(atMs));
     }
-    for (let atMs = random.whole(0, 3_000); atMs < roundMs; atMs += random.whole(2_000, 5_000)) {
+    for (atMs = random.whole(0, 5_000); atMs < roundMs; atMs += random.whole(4_000, 9_000)) {
       found.push({ atMs, what: 'depose' });
     }
     return found.sort((a, b) => a.atMs - b.atMs);
