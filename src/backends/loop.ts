@@ -146,9 +146,10 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
 
   /** Nobody can write any more once this is done. */
   async function detachAll(image: OwnImage | undefined, name: string): Promise<void> {
-    const deleted = `${imagePath(directory, name)} (deleted)`;
+    // The folder depends on who attached it, and may have ended; the name is the claim's own.
+    const deleted = `/${name}.img (deleted)`;
     for (const device of await devices.list()) {
-      if (device.file === image?.file || device.backFile === deleted) {
+      if (device.file === image?.file || device.backFile.endsWith(deleted)) {
         await devices.detach(device);
       }
     }
