@@ -56,6 +56,7 @@ export const controlSteps = {
     remove: 'release.remove-persistent-volume',
   } satisfies Steps<PersistentVolumeStore>,
   leaderLease: {
+    create: 'lead.make-lease',
     replace: 'lead.write-lease',
   } satisfies Steps<KubeApi>,
 } as const;

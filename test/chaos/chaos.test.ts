@@ -11,13 +11,13 @@ describe('a short chaos run', () => {
 
     const result = await runChaos({
       seed: 1,
-      durationMs: minute,
+      durationMs: 45_000,
       say: (line) => said.push(line),
     });
 
     const story = `${said.join('\n')}\nlogs and objects: ${result.evidence ?? 'none'}`;
     expect(result.findings, story).to.deep.equal([]);
-    expect(result.kills, story).to.be.greaterThan(20);
-    expect(result.hit.length, story).to.be.greaterThan(15);
+    expect(result.kills, story).to.be.greaterThan(15);
+    expect(result.hit.length, story).to.be.greaterThan(8);
   });
 });

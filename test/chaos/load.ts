@@ -16,10 +16,10 @@ export class Load {
   readonly #tenant: Tenant;
   /** The steps of a unit come one after another. */
   readonly #queues = new Map<string, Promise<void>>();
-  /** Claims that stay until a next step begins. */
+  /** What stays as it is until its next step begins, by name. */
   readonly #held = new Map<string, Unit>();
-  /** Units that the tenant is in at this moment. */
   readonly #findings: Finding[] = [];
+  /** The tenant's last visit: what it is in at this moment is not taken away. */
   #visit: Promise<void> = Promise.resolve();
 
   constructor(api: ApiClient, tenant: Tenant) {

@@ -170,6 +170,7 @@ class Run {
       this.#report(findings);
       // The API server may be away just now.
       await this.#load.moveIn().catch(() => undefined);
+      this.#report(this.#load.findings);
       await this.#load.giveUpRetained().catch(() => undefined);
       await sleep(400);
     }
