@@ -4,6 +4,8 @@ SHELL := /bin/bash
 NAME ?= berth
 KUBELETS ?= 3
 HOLLOW ?= 0
+# Seconds that a chaos run lasts.
+DURATION ?= 120
 
 TSX := node --import tsx
 MOCHA := npx mocha
@@ -11,7 +13,7 @@ CLUSTER := $(TSX) test/cluster/main.ts
 INSTALLED := node_modules/.package-lock.json
 ROLES := dist/berth.js
 
-.PHONY: help build lint test test-unit test-integration test-harness e2e bench demo \
+.PHONY: help build lint test test-unit test-integration test-harness e2e chaos bench demo \
   prerequisites prerequisites-nodes cluster-up cluster-down cluster-status coverage clean
 
 help: ## list the targets
@@ -42,6 +44,9 @@ test-harness: node_modules prerequisites-nodes ## the local cluster itself
 
 e2e: build prerequisites-nodes ## with real kubelets and disks
 	$(MOCHA) 'test/e2e/**/*.test.ts'
+
+chaos: build prerequisites ## kill everything anywhere: SEED=n DURATION=seconds KILLS=n
+	@$(TSX) test/chaos/main.ts --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
 
 bench: build prerequisites ## measure; prints a table, writes test/bench/results.json
 	$(TSX) test/bench/main.ts

@@ -2,7 +2,7 @@ import { readlink, rm } from 'node:fs/promises';
 import { ensureLink, ifThere } from '../platform/files.ts';
 import { loopDevices, type LoopDevice } from '../platform/loop-devices.ts';
 import type { RunCommand } from '../platform/run-command.ts';
-import { imagePath, type Image } from './loop-images.ts';
+import type { Image } from './loop-images.ts';
 import type { OwnImage } from './loop-lookup.ts';
 import type { Allocation } from './loop-options.ts';
 import { dataOffset } from './loop-space.ts';
@@ -17,7 +17,6 @@ export interface LoopAttachments {
 }
 
 export interface AttachmentOptions {
-  readonly directory: string;
   readonly runDir: string;
   readonly allocation: Allocation;
   readonly run: RunCommand;
@@ -25,7 +24,7 @@ export interface AttachmentOptions {
 
 /** The loop devices in front of the images of one pool, and the links that kubelet follows to them. */
 export function loopAttachments(options: AttachmentOptions): LoopAttachments {
-  const { directory, runDir, allocation, run } = options;
+  const { runDir, allocation, run } = options;
   const devices = loopDevices(run);
   const fresh = new Set<string>();
 
@@ -58,9 +57,10 @@ export function loopAttachments(options: AttachmentOptions): LoopAttachments {
 
   async function detachAll(image: Image | undefined, name: string): Promise<void> {
     fresh.delete(name);
-    const deleted = `${imagePath(directory, name)} (deleted)`;
+    // The folder depends on who attached it, and may have ended; the name is the claim's own.
+    const deleted = `/${name}.img (deleted)`;
     for (const device of await devices.list()) {
-      if (device.file === image?.file || device.backFile === deleted) {
+      if (device.file === image?.file || device.backFile.endsWith(deleted)) {
         await devices.detach(device);
       }
     }

@@ -1,6 +1,8 @@
 import { readdir, readlink, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { freshLinkSuffix, ifThere } from '../platform/files.ts';
 import { fileIdentity, loopDevices, type LoopDevice } from '../platform/loop-devices.ts';
+import { mountPointsOf } from '../platform/mount-points.ts';
 import type { RunCommand } from '../platform/run-command.ts';
 import { readHeader } from './loop-images.ts';
 import { dataOffset } from './loop-space.ts';
@@ -28,10 +30,23 @@ async function proves(device: LoopDevice | undefined, name: string): Promise<boo
   if (device?.offset !== dataOffset) {
     return false;
   }
-  const file = await ifThere(stat(device.backFile, { bigint: true }));
-  if (file === undefined || fileIdentity(file) !== device.file) {
-    return false;
+  const path = await pathOf(device);
+  const header = path === undefined ? undefined : await readHeader(path);
+  return header?.ok === true && header.value.name === name;
+}
+
+/**
+ * Where the file of a device is. The kernel tells its path as the process that attached it saw it.
+ * When that was a container that has ended, as the last agent's has, the path begins at what was
+ * mounted there, and is looked for below every mount of the same filesystem.
+ */
+async function pathOf({ file, backFile }: LoopDevice): Promise<string | undefined> {
+  const mounts = await mountPointsOf(file.split('/')[0] ?? '');
+  for (const path of [backFile, ...mounts.map((mount) => join(mount, backFile))]) {
+    const found = await stat(path, { bigint: true }).catch(() => undefined);
+    if (found !== undefined && fileIdentity(found) === file) {
+      return path;
+    }
   }
-  const header = await readHeader(device.backFile);
-  return header.ok && header.value.name === name;
+  return undefined;
 }

@@ -50,7 +50,7 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
   // Measuring and making wait for each other, so that two volumes never get the same room.
   const { pool, runDir, run, now, inTurn } = around;
   const place = { directory, pool };
-  const attachments = loopAttachments({ directory, runDir, allocation, run });
+  const attachments = loopAttachments({ runDir, allocation, run });
   const partialsRemoved = once(() => removePartialImages(directory));
   const adoptionsFinished = once(() => finishAdoptions(place));
 

@@ -35,7 +35,7 @@ export async function runLoops(
   metrics: ControlMetrics,
   signal: AbortSignal,
 ): Promise<void> {
-  const { api, log, now, state } = parts;
+  const { leaseApi: api, log, now, state } = parts;
   const loops = loopsOf(parts, config, metrics);
   const running = new Map<string, Controller>();
   const enqueue = (name: string, key: string): void => running.get(name)?.enqueue(key);
@@ -74,7 +74,11 @@ function loopsOf(
   return [
     {
       name: 'release',
-      reconcile: releaseVolume({ ...parts, abandonedAfterMs: config.abandonedAfter }),
+      reconcile: releaseVolume({
+        ...parts,
+        ...parts.forRelease,
+        abandonedAfterMs: config.abandonedAfter,
+      }),
       workers: 8,
       keys: () => [
         ...keysOf(state.localVolumes.list()),

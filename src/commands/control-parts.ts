@@ -17,12 +17,14 @@ import { nodeStore } from '../kube/node-state.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
 import { podStore } from '../kube/pods.ts';
 import { hostnameLabel } from '../model/names.ts';
+import type { FaultPoints } from '../platform/fault-points.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Holds } from '../scheduling/holds.ts';
 import { Ledger } from '../scheduling/ledger.ts';
 import { BindLoad } from '../usecases/bind-load.ts';
 import type { Log } from '../usecases/ports.ts';
 import { provision } from '../usecases/provision.ts';
+import { atSteps, controlSteps } from './fault-steps.ts';
 
 export type ControlConfig = SettingValues<typeof controlSettings>;
 
@@ -33,7 +35,12 @@ const now = (): number => Date.now();
 
 // The parts name their own types; a written one would only repeat them.
 // eslint-disable-next-line @typescript-eslint/explicit-module-boundary-types
-export function controlParts(client: KubeClient, config: ControlConfig, log: Log) {
+export function controlParts(
+  client: KubeClient,
+  config: ControlConfig,
+  log: Log,
+  points?: FaultPoints,
+) {
   const { api } = client;
   const state = watchCluster(client, log, config.namespace);
   const ledger = new Ledger();
@@ -45,6 +52,11 @@ export function controlParts(client: KubeClient, config: ControlConfig, log: Log
   const hostname = (node: string): string | undefined => nodes.node(node)?.labels[hostnameLabel];
   const memory = state.persistentVolumes;
   const persistentVolumes = persistentVolumeStore({ api, memory, hostname });
+  const claims = claimStore(api, state.claims);
+  const forBind = {
+    volumes: atSteps(volumes, controlSteps.bindVolumes, points),
+    persistentVolumes: atSteps(persistentVolumes, controlSteps.bindPersistentVolumes, points),
+  };
   const readyTimeoutMs = config.readyTimeout;
   const changes = bell();
   const ring = changes.ring;
@@ -58,17 +70,24 @@ export function controlParts(client: KubeClient, config: ControlConfig, log: Log
     now,
     log,
     sleep,
-    claims: claimStore(api, state.claims),
-    pods: podStore(api, state.pods, now),
+    claims,
     nodeObjects: nodeStore(api),
     losses: lossRecord(api),
+    pods: atSteps(podStore(api, state.pods, now), controlSteps.pods, points),
+    /** What releasing volumes uses in place of the stores above. */
+    forRelease: {
+      volumes: atSteps(volumes, controlSteps.releaseVolumes, points),
+      persistentVolumes: atSteps(persistentVolumes, controlSteps.releasePersistentVolumes, points),
+      claims: atSteps(claims, controlSteps.releaseClaims, points),
+    },
+    leaseApi: atSteps(api, controlSteps.leaderLease, points),
     lookup: clusterLookup(state, api),
     liveLookup: clusterLookup(state, api, true),
     holds: new Holds(ring),
     load: new BindLoad(ring),
     changes,
     events: eventSink({ api, log, now, component: 'berth-control' }),
-    provision: provision({ ledger, nodes, volumes, persistentVolumes, log, readyTimeoutMs }),
+    provision: provision({ ledger, nodes, ...forBind, log, readyTimeoutMs }),
   };
 }
 

@@ -7,6 +7,7 @@ import { opsApp } from '../http/ops.ts';
 import { openCluster } from '../kube/client.ts';
 import { readServerVersion } from '../kube/server-version.ts';
 import type { Pod } from '../model/pod.ts';
+import { faultPoints } from '../platform/fault-points.ts';
 import { jsonLog } from '../platform/log.ts';
 import { bindPod } from '../usecases/bind-pod.ts';
 import { explainWait } from '../usecases/explain-wait.ts';
@@ -17,9 +18,10 @@ import { showCapacity } from '../usecases/show-capacity.ts';
 import { UsageError, type Run } from './command.ts';
 import { runLoops } from './control-loops.ts';
 import { controlParts, type ControlParts } from './control-parts.ts';
+import { faultDirectoryVariable } from './fault-steps.ts';
 
 /** The scheduler extender, the reconcile loops, and what people see of capacity. */
-export const control: Run<typeof controlSettings> = async (config, { signal }) => {
+export const control: Run<typeof controlSettings> = async (config, { env, signal }) => {
   if (config.abandonedAfter < 2 * config.readyTimeout) {
     throw new UsageError(
       `--abandoned-after is ${config.abandonedAfter}ms: at least twice --ready-timeout (${config.readyTimeout}ms) is allowed, or binds under way would be undone`,
@@ -27,7 +29,8 @@ export const control: Run<typeof controlSettings> = async (config, { signal }) =
   }
   const log = jsonLog('control');
   const client = openCluster(config.kubeconfig);
-  const parts = controlParts(client, config, log);
+  const points = faultPoints(env[faultDirectoryVariable]);
+  const parts = controlParts(client, config, log, points);
   const version = readServerVersion(client.api, log, signal);
   const notReady = (): readonly string[] => [
     ...parts.state.notSynced(),

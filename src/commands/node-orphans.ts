@@ -1,4 +1,3 @@
-import { liveOwners } from '../kube/purge-requests.ts';
 import { apiVersion } from '../model/names.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Controller } from '../usecases/controller.ts';
@@ -45,7 +44,7 @@ export function orphanLoop(parts: NodeParts, options: OrphanLoopOptions): Orphan
       clock,
       about,
       orphans: { get: (key) => known.get(key) },
-      owners: liveOwners(parts.api, node),
+      owners: parts.owners,
     }),
     onError: options.onError,
     sleep,

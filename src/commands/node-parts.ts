@@ -2,7 +2,6 @@ import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
-import type { KubeApi } from '../kube/api.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type {
   LocalVolumeObject,
@@ -11,28 +10,41 @@ import type {
 } from '../kube/custom-objects.ts';
 import { eventSink } from '../kube/events.ts';
 import { nodeBoard } from '../kube/node-board.ts';
+import { renewNodeLease } from '../kube/node-lease.ts';
 import { nodeVolumes } from '../kube/node-volumes.ts';
 import type { Node, ObjectMeta } from '../kube/objects.ts';
 import { resourcePath } from '../kube/paths.ts';
-import { purgeRequests } from '../kube/purge-requests.ts';
+import { liveOwners, purgeRequests } from '../kube/purge-requests.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
+import {
+  storageNodeStore,
+  type NodeIdentity,
+  type StorageNodeStore,
+} from '../kube/storage-nodes.ts';
 import { toPoolDeclaration } from '../kube/storage-pools.ts';
 import { labelValue } from '../model/label-value.ts';
 import { nodeLabel } from '../model/names.ts';
 import { ok } from '../model/result.ts';
+import type { FaultPoints } from '../platform/fault-points.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { runCommand } from '../platform/run-command.ts';
 import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
 import { oneAtATime, type InTurn } from '../usecases/one-at-a-time.ts';
-import type { NodeBoard, NodeMeter, NodeVolumes, PurgeRequests } from '../usecases/node-ports.ts';
+import type {
+  LiveOwners,
+  NodeBoard,
+  NodeMeter,
+  NodeVolumes,
+  PurgeRequests,
+} from '../usecases/node-ports.ts';
 import type { EventSink, Log } from '../usecases/ports.ts';
+import { atSteps, commandsAtSteps, nodeSteps } from './fault-steps.ts';
 
 export type NodeConfig = SettingValues<typeof nodeSettings>;
 
 /** What the agent sees and uses, each behind its port. */
 export interface NodeParts {
-  readonly api: KubeApi;
   readonly memory: {
     readonly pools: Reflector<StoragePoolObject>;
     readonly nodes: Reflector<Node>;
@@ -43,6 +55,11 @@ export interface NodeParts {
   readonly board: NodeBoard;
   readonly machine: MachineIdentity;
   readonly requests: PurgeRequests;
+  readonly owners: LiveOwners;
+  /** Opens this node's StorageNode. */
+  readonly standings: (identity: NodeIdentity) => StorageNodeStore;
+  /** Says that the agent lives. */
+  readonly lease: { readonly renew: (at: number) => Promise<void> };
   readonly pools: NodePools;
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
@@ -53,18 +70,20 @@ export interface NodeParts {
   readonly meter: NodeMeter;
 }
 
-/**
- * Puts the parts together; nothing runs yet.
- *
- * @param parse - reads the declaration of a pool
- */
+export interface NodePartsOptions {
+  readonly points?: FaultPoints | undefined;
+  /** Reads the declaration of a pool. */
+  readonly parse?: typeof parsePoolSpec;
+}
+
+/** Puts the parts together; nothing runs yet. */
 export function nodeParts(
   client: KubeClient,
   config: NodeConfig,
   log: Log,
-  parse = parsePoolSpec,
+  { points, parse = parsePoolSpec }: NodePartsOptions = {},
 ): NodeParts {
-  const { nodeName, runDir } = config;
+  const { nodeName, namespace, runDir } = config;
   const { api } = client;
   const reflector = { ...client, log };
   const memory = {
@@ -87,9 +106,11 @@ export function nodeParts(
       trim: withoutStatus,
     }),
   };
-  const volumes = nodeVolumes(api, memory.volumes, nodeName);
-  const board = nodeBoard(api, memory.nodes, nodeName);
+  const volumes = atSteps(nodeVolumes(api, memory.volumes, nodeName), nodeSteps.volumes, points);
+  const board = atSteps(nodeBoard(api, memory.nodes, nodeName), nodeSteps.board, points);
   const requests = purgeRequests(api, memory.storageNode, nodeName);
+  const renew = (at: number): Promise<void> =>
+    renewNodeLease({ api, namespace, node: nodeName }, at);
 
   const machine = new MachineIdentity(volumes);
 
@@ -111,18 +132,24 @@ export function nodeParts(
         );
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
-    const around = { pool, runDir, run: runCommand, now: Date.now, hasVolumes, inTurn };
-    return ok({ backend, source, keepForMs, open: () => open(around) });
+    const run = commandsAtSteps(runCommand, points);
+    const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn };
+    return ok({
+      ...{ backend, source, keepForMs },
+      open: () => atSteps(open(around), nodeSteps.storage, points),
+    });
   });
 
   const metrics = new Registry();
   return {
-    api,
     memory,
     volumes,
     board,
     machine,
     requests,
+    owners: liveOwners(api, nodeName),
+    standings: (identity) => atSteps(storageNodeStore(api, identity), nodeSteps.standings, points),
+    lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
     refreshPools: (): void => {
       const held = new Set([

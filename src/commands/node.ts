@@ -3,13 +3,12 @@ import type { nodeSettings } from '../config/node-settings.ts';
 import { listen } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { openCluster } from '../kube/client.ts';
-import { renewNodeLease } from '../kube/node-lease.ts';
 import { toShownNode } from '../kube/node-board.ts';
 import { isNewsForAgent } from '../kube/node-volumes.ts';
 import type { Node } from '../kube/objects.ts';
-import { storageNodeStore } from '../kube/storage-nodes.ts';
 import { describeError } from '../model/errors.ts';
 import { poolOfCapacityAnnotation } from '../model/names.ts';
+import { faultPoints } from '../platform/fault-points.ts';
 import { jsonLog } from '../platform/log.ts';
 import { readMachineId } from '../platform/machine-id.ts';
 import { programVersion } from '../platform/program-version.ts';
@@ -21,19 +20,21 @@ import { rowPerKey } from '../usecases/one-at-a-time.ts';
 import type { Log } from '../usecases/ports.ts';
 import { volumeReconciler } from '../usecases/reconcile-volume.ts';
 import type { Run } from './command.ts';
+import { faultDirectoryVariable } from './fault-steps.ts';
 import { tellReplaced } from './machine.ts';
 import { orphanLoop } from './node-orphans.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
 /** The agent of one node: makes and removes its volumes, and reports what is free. */
-export const node: Run<typeof nodeSettings> = async (config, { signal }) => {
+export const node: Run<typeof nodeSettings> = async (config, { env, signal }) => {
   const log = jsonLog('node');
   // First of all: kubelet may be following these links at this moment.
   for (const backend of Object.values(backends)) {
     await backend.dropStaleLinks(config.runDir, runCommand);
   }
   const client = openCluster(config.kubeconfig);
-  const parts = nodeParts(client, config, log);
+  const points = faultPoints(env[faultDirectoryVariable]);
+  const parts = nodeParts(client, config, log, { points });
   const agent = await assemble(parts, config, log, signal);
   const ops = opsApp(agent.notReady, parts.metrics);
   const { listenAddress: address, port } = config;
@@ -64,10 +65,10 @@ export async function assemble(
   log: Log,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const { api, memory, volumes, pools, board, machine, events, meter } = parts;
-  const { nodeName, namespace, reportDelay, leaseRenew } = config;
+  const { memory, volumes, pools, board, machine, events, meter } = parts;
+  const { nodeName, reportDelay, leaseRenew } = config;
   const machineId = await readMachineId(config.machineIdFile, log);
-  const standings = storageNodeStore(api, {
+  const standings = parts.standings({
     node: nodeName,
     machineId: () => machine.idToRecord,
     agentVersion: await programVersion(),
@@ -141,7 +142,7 @@ export async function assemble(
     while (!at.aborted) {
       let pauseMs = leaseRenew;
       try {
-        await renewNodeLease({ api, namespace, node: nodeName }, Date.now());
+        await parts.lease.renew(Date.now());
       } catch (error) {
         pauseMs = Math.min(retryLeaseMs, leaseRenew);
         log.warn('the lease was not renewed', { error: describeError(error), pauseMs });

@@ -323,6 +323,52 @@ describe('the loop backend', () => {
         expect(await linksIn(ground.runDir)).to.deep.equal(before);
       });
 
+      describe('of an agent whose container has ended', () => {
+        // As a container sees a folder of its node: mounted, at another path.
+        const script = 'mount --bind "$1" "$2"; shift 2; exec losetup "$@"';
+        const inContainer = (...args: string[]) =>
+          runCommand('unshare', [
+            '--mount',
+            'sh',
+            '-ec',
+            script,
+            'sh',
+            ground.root,
+            '/mnt',
+            ...args,
+          ]);
+        let device: string;
+
+        beforeEach(async () => {
+          await runCommand('mount', ['--bind', ground.root, ground.root]);
+          await ground.open().ensure(one, signal);
+          const part = ['--offset', String(MiB), '--sizelimit', String(4 * MiB)];
+          const file = '/mnt/pool/pvc-1.img';
+          device = (await inContainer('--find', '--show', ...part, file)).trim();
+          await ground.open().attach(one, signal);
+        });
+
+        afterEach(async () => {
+          await runCommand('losetup', ['--detach', device]).catch(() => undefined);
+          await runCommand('umount', [ground.root]);
+        });
+
+        it('stay although nobody sees the path any more that the kernel tells', async () => {
+          await loop.dropStaleLinks(ground.runDir, runCommand);
+
+          expect(await linksIn(ground.runDir)).to.deep.equal({ 'pvc-1': device });
+        });
+
+        it('go with the volume whose image was deleted by hand, and its device', async () => {
+          await rm(image('pvc-1'));
+          await ground.open().remove(one, 'discard', signal);
+
+          const text = await runCommand('losetup', ['--list', '--output', 'NAME']);
+          expect(text.split('\n')).not.to.include(device);
+          expect(await linksIn(ground.runDir)).to.deep.equal({});
+        });
+      });
+
       it('go where the device holds another volume, nothing, or is not there', async () => {
         const backend = ground.open();
         await backend.ensure(one, signal);

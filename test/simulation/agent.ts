@@ -43,7 +43,7 @@ export async function startAgent(simulation: Simulation, node: string): Promise<
   };
   const log = simulation.logOf(process);
   const settings = { ...config, nodeName: node };
-  const whole = nodeParts(client, settings, log, parse);
+  const whole = nodeParts(client, settings, log, { parse });
   const parts = mutation.agent?.(whole) ?? whole;
   const { signal } = new AbortController();
   const agent = await assemble(parts, settings, log, signal);

@@ -35,6 +35,13 @@ export interface RoleOptions {
   readonly flags?: readonly string[];
   /** Tells several of a kind apart. */
   readonly name?: string;
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface SchedulerRoleOptions extends RoleOptions {
+  /** Lines added to the configuration. */
+  readonly settings?: string;
 }
 
 /**
@@ -61,13 +68,14 @@ export class Installation {
     return new Installation(cluster);
   }
 
-  async startControl({ flags = [], name = 'control' }: RoleOptions = {}): Promise<ControlRole> {
+  async startControl(options: RoleOptions = {}): Promise<ControlRole> {
+    const { flags = [], name = 'control', env = {} } = options;
     const [port, opsPort] = [await freePort(), await freePort()];
     const ops = `http://127.0.0.1:${opsPort}`;
     const args = ['--port', String(port), '--ops-port', String(opsPort), ...flags];
     const spec = await this.#spec('control', 'berth-control', name, { args, ops });
     return {
-      program: await this.cluster.startProgram(spec),
+      program: await this.cluster.startProgram({ ...spec, env }),
       ops,
       verbs: `http://127.0.0.1:${port}`,
     };
@@ -84,7 +92,8 @@ export class Installation {
       'while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"';
     const prefix = ['unshare', '--mount', 'sh', '-ec', script, 'sh', ...binds.flat(), '--'];
     const { spec, ops } = await this.#agentSpec(nodeName, options);
-    const program = await this.cluster.startProgram({ ...spec, prefix: () => prefix });
+    const { env = {} } = options;
+    const program = await this.cluster.startProgram({ ...spec, env, prefix: () => prefix });
     return { program, ops };
   }
 
@@ -151,9 +160,12 @@ export class Installation {
   }
 
   /** A kube-scheduler of the profile berth-scheduler, wired as `berth scheduler-config` says. */
-  async startScheduler(control: ControlRole, name = 'berth'): Promise<Program> {
-    const config = await this.schedulerConfig(['--extender-url', control.verbs]);
-    return this.cluster.startScheduler({ name, config, format: 'component' });
+  async startScheduler(
+    control: ControlRole,
+    { name = 'berth', flags = [], settings = '' }: SchedulerRoleOptions = {},
+  ): Promise<Program> {
+    const config = (await this.schedulerConfig(['--extender-url', control.verbs])) + settings;
+    return this.cluster.startScheduler({ name, config, format: 'component', flags });
   }
 
   /** One of several of the same profile, with the rights of the pod that it shares with control. */
