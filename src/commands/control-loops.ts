@@ -166,6 +166,13 @@ function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
       enqueue('release', name);
     }
   });
+  state.persistentVolumes.onChange((before, after) => {
+    // Its claim may need a new one, if it was deleted by hand.
+    const { claimRef } = before?.spec ?? {};
+    if (!after && claimRef) {
+      enqueue('provision-claim', `${claimRef.namespace}/${claimRef.name}`);
+    }
+  });
 }
 
 function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {

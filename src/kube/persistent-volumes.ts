@@ -21,6 +21,7 @@ export function toPersistentVolume(object: PersistentVolumeObject): PersistentVo
   return {
     name: metadata.name ?? '',
     uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion ?? '',
     phase: status.phase ?? 'Pending',
     claimUid: spec.claimRef?.uid,
     reclaimPolicy: spec.persistentVolumeReclaimPolicy ?? 'Retain',
@@ -62,9 +63,12 @@ export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentV
         if (!isConflict(error)) {
           throw error;
         }
-        const { spec } = await api.get<PersistentVolumeObject>(path(volume.name));
+        const { spec, metadata } = await api.get<PersistentVolumeObject>(path(volume.name));
         if (spec?.claimRef?.uid !== claim.ref.uid) {
           throw new PermanentError(`${volume.name} exists for another claim`, { cause: error });
+        }
+        if (metadata?.deletionTimestamp !== undefined) {
+          throw new Error(`PersistentVolume ${volume.name} is being deleted`, { cause: error });
         }
       }
     },
@@ -78,6 +82,18 @@ export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentV
         throw error;
       }
       await dropFinalizer(api, path(name), uid, controlFinalizer);
+    },
+    letGo: async ({ name, uid, resourceVersion }) => {
+      try {
+        const { metadata = {} } = await api.get<PersistentVolumeObject>(path(name));
+        const finalizers = metadata.finalizers?.filter((one) => one !== controlFinalizer);
+        await api.patch(path(name), 'merge', { metadata: { uid, resourceVersion, finalizers } });
+      } catch (error) {
+        // Whoever has changed it decides; the news of that comes here too.
+        if (!isConflict(error) && !isNotFound(error)) {
+          throw error;
+        }
+      }
     },
   };
 }

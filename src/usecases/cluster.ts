@@ -19,6 +19,7 @@ export interface Lookup {
 export interface PersistentVolume {
   readonly name: string;
   readonly uid: string;
+  readonly resourceVersion: string;
   readonly phase: string;
   readonly claimUid: string | undefined;
   readonly reclaimPolicy: string;
@@ -95,6 +96,8 @@ export interface PersistentVolumeStore {
   ensure(volume: LocalVolume, claim: Claim, volumeClass: VolumeClass): Promise<void>;
   /** Removes it with our finalizer. May be repeated. */
   remove(volume: PersistentVolume): Promise<void>;
+  /** Takes our finalizer off one that is deleted, unless it has changed since it was read. */
+  letGo(volume: PersistentVolume): Promise<void>;
 }
 
 export interface ClaimStore {

@@ -38,7 +38,8 @@ export function provisionClaim(ports: ProvisionClaimPorts) {
     if (!claim || !isWaiting(claim, ports) || !(await isOfOurClass(claim, ports))) {
       return undefined;
     }
-    return provisionForUsers(usersOf(claim, ports.pods), claim, ports);
+    const users = usersOf(claim, ports.pods);
+    return users.length > 0 ? provisionForUsers(users, claim, ports) : undefined;
   };
 }
 
@@ -59,8 +60,9 @@ async function isOfOurClass(
 }
 
 /**
- * The pods for whose sake the claim may be provisioned: the one that has its node already, or
- * else all that wait, since a scheduler does not say for which of them it chose.
+ * The pods for whose sake the claim may be provisioned: those that have a node already, or else
+ * all that wait, since a scheduler does not say for which of them it chose. They may need other
+ * claims too: one that cannot have all of its own must not stop the rest.
  */
 function usersOf({ ref }: Claim, pods: PodStore): readonly Pod[] {
   const users = [...pods.pending()].filter(
@@ -69,8 +71,8 @@ function usersOf({ ref }: Claim, pods: PodStore): readonly Pod[] {
       pod.namespace === ref.namespace &&
       pod.claims.some(({ name }) => name === ref.name),
   );
-  const assigned = users.find(({ nodeName }) => nodeName !== '');
-  return assigned ? [assigned] : users;
+  const assigned = users.filter(({ nodeName }) => nodeName !== '');
+  return assigned.length > 0 ? assigned : users;
 }
 
 async function provisionForUsers(
@@ -78,21 +80,17 @@ async function provisionForUsers(
   claim: Claim,
   ports: ProvisionClaimPorts,
 ): Promise<number | undefined> {
-  const assigned = pods[0]?.nodeName !== '';
-  const node = (assigned ? pods[0]?.nodeName : claim.selectedNode) ?? '';
-  if (node === '') {
-    return undefined;
-  }
   const problems: string[] = [];
   for (const pod of pods) {
-    const problem = await tryProvision(pod, claim, node, ports);
+    const node = pod.nodeName || claim.selectedNode;
+    const problem = node === '' ? undefined : await tryProvision(pod, claim, node, ports);
     if (problem === undefined) {
       return undefined;
     }
-    problems.push(problem);
+    problems.push(`on node ${node}: ${problem}`);
   }
-  pods.forEach((pod, i) => tellWhy(pod, claim, `on node ${node}: ${problems[i] ?? ''}`, ports));
-  if (assigned) {
+  pods.forEach((pod, i) => tellWhy(pod, claim, problems[i] ?? '', ports));
+  if (pods.some(({ nodeName }) => nodeName !== '')) {
     return retryMs;
   }
   await ports.claims.clearSelectedNode(claim);

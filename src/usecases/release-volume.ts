@@ -131,9 +131,14 @@ async function keepForClaim(
   if (!persistentVolume && isAdoption(volume, claim)) {
     return handOverAdopted(volume, claim, ports);
   }
-  if (volume.published || persistentVolume) {
-    return undefined;
+  if (persistentVolume?.deleting === true) {
+    await letGoUnbound(persistentVolume, ports);
   }
+  return volume.published || persistentVolume ? undefined : keepForBind(volume, ports);
+}
+
+/** A bind may be under way; one that takes too long has broken off. */
+async function keepForBind(volume: LocalVolume, ports: Ports): Promise<number | undefined> {
   const now = ports.now();
   const since = ports.unusedSince.get(volume.name) ?? now;
   ports.unusedSince.set(volume.name, since);
@@ -147,6 +152,17 @@ async function keepForClaim(
   }
   // The volume it follows is published, or is about to be given back itself.
   return volume.follows ? ports.abandonedAfterMs : undefined;
+}
+
+/**
+ * Deleted by hand before its claim was bound to it. The PV controller passes such a one over, so it
+ * makes way for a new one. It is marked Bound before its claim is: at this version nobody has it.
+ */
+async function letGoUnbound(known: PersistentVolume, ports: Ports): Promise<void> {
+  const now = await ports.persistentVolumes.read(known.name);
+  if (now?.deleting && now.heldByControl && ['Pending', 'Available'].includes(now.phase)) {
+    await ports.persistentVolumes.letGo(now);
+  }
 }
 
 async function endDeletedByHand(volume: LocalVolume, ports: Ports): Promise<undefined> {

@@ -151,6 +151,7 @@ export function aPersistentVolume(
   return {
     name: volumeName(claim.ref.uid),
     uid: `pv-${claim.ref.uid}`,
+    resourceVersion: '1',
     phase: 'Bound',
     claimUid: claim.ref.uid,
     reclaimPolicy: 'Delete',

@@ -176,9 +176,19 @@ export class FakeCluster {
     ensure: async ({ name }, claim) => {
       this.#write('ensurePv', name);
       this.persistentVolumeObjects.set(name, {
-        ...{ name, uid: `pv-${name}`, phase: 'Available', claimUid: claim.ref.uid },
+        ...{
+          name,
+          uid: `pv-${name}`,
+          resourceVersion: '1',
+          phase: 'Available',
+          claimUid: claim.ref.uid,
+        },
         ...{ reclaimPolicy: 'Delete', ours: true, heldByControl: true, deleting: false, terms: [] },
       });
+    },
+    letGo: async ({ name }) => {
+      this.#write('letGoPv', name);
+      this.persistentVolumeObjects.delete(name);
     },
     remove: async ({ name }) => {
       this.#write('removePv', name);

@@ -195,6 +195,35 @@ describe('persistentVolumeStore', () => {
     expect(api.objects.has(pvPath)).to.equal(true);
   });
 
+  it('counts one that is being deleted for no PersistentVolume', async () => {
+    await open().ensure(volume, data, aClass('fast'));
+    const deletionTimestamp = '2030-01-01T00:00:00Z';
+    await api.patch(pvPath, 'merge', { metadata: { deletionTimestamp } });
+
+    const thrown: unknown = await open()
+      .ensure(volume, data, aClass('fast'))
+      .catch((error: unknown) => error);
+
+    expect(String(thrown)).to.contain(`${name} is being deleted`);
+  });
+
+  it('lets one go only as it was seen', async () => {
+    await open().ensure(volume, data, aClass('fast'));
+    const seen = await open().read(name);
+    await api.patch(pvPath, 'merge', { status: { phase: 'Bound' } });
+    const bound = await open().read(name);
+
+    for (const [one, isHeld] of [
+      [seen, true],
+      [bound, false],
+    ] as const) {
+      if (one) {
+        await open().letGo(one);
+      }
+      expect((await open().read(name))?.heldByControl).to.equal(isHeld);
+    }
+  });
+
   it('takes one that is gone for removed', async () => {
     await open().ensure(volume, data, aClass('fast'));
     const seen = await open().read(name);

@@ -71,6 +71,27 @@ describe('provisionClaim', () => {
     expect(cluster.localVolumes.get('pvc-uid-data')?.spec.node).to.equal('n2');
   });
 
+  it('makes them for a pod that can have all, also where another one with the same claim cannot', async () => {
+    cluster.podObjects.set('broken', aPod('broken', ['data', 'missing']));
+    given({}, aClaim('data', 10, { selectedNode: 'n1' }));
+
+    await reconcile();
+
+    expect(cluster.localVolumes.get('pvc-uid-data')?.spec.node).to.equal('n1');
+    expect(cluster.writes).not.to.include('clearSelectedNode data');
+    expect(cluster.events).to.deep.equal([]);
+  });
+
+  it('makes them for an assigned pod that can have all, also where another assigned one cannot', async () => {
+    cluster.podObjects.set('broken', aPod('broken', ['data', 'missing'], { nodeName: 'n1' }));
+    given({ nodeName: 'n1' }, aClaim('data', 10));
+
+    await reconcile();
+
+    expect(cluster.localVolumes.get('pvc-uid-data')?.spec.node).to.equal('n1');
+    expect(cluster.events).to.deep.equal([]);
+  });
+
   const nothingToDo: readonly (readonly [string, () => void])[] = [
     ['the claim is gone', () => {}],
     ['nobody has chosen a node', () => given({}, aClaim('data', 10))],

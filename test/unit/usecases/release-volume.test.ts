@@ -66,6 +66,18 @@ describe('releaseVolume', () => {
     expect(cluster.writes).to.deep.equal([]);
   });
 
+  it('makes way for a new PersistentVolume where one was deleted before its claim had it', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', ready));
+    putPv({ phase: 'Bound', deleting: true });
+    await release();
+    expect(cluster.writes).to.deep.equal([]);
+
+    putPv({ phase: 'Available', deleting: true });
+    await release();
+    expect(cluster.writes).to.deep.equal([`letGoPv ${name}`]);
+    expect(cluster.localVolumes.get(name)?.deleting).to.equal(false);
+  });
+
   it('keeps a published volume of a living claim that has no PersistentVolume yet', async () => {
     cluster.put(claim, aVolume(claim, 'n1', ready));
     now = dayMs;
