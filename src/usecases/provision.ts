@@ -46,7 +46,7 @@ export type Provision = (
  */
 export function provision(ports: ProvisionPorts): Provision {
   return async (claims, node, onReserved) => {
-    const unmade = claims.filter((one) => !isPublished(one, node, ports.volumes));
+    const unmade = claims.filter((one) => !isKept(one, node, ports.volumes));
     const reservations =
       unmade.length > 0
         ? reservationsOf(unmade, node, ports.nodes)
@@ -76,12 +76,17 @@ export function provision(ports: ProvisionPorts): Provision {
 }
 
 /**
- * It has its space, and nobody takes it back: its way is gone to the end, whatever the pool says of
- * new volumes.
+ * It has its space, and nobody takes it back, since it is published or follows one that is: its way
+ * is gone to the end, whatever the pool says of new volumes.
  */
-function isPublished({ need }: UnboundClaim, node: string, volumes: VolumeStore): boolean {
+function isKept({ need }: UnboundClaim, node: string, volumes: VolumeStore): boolean {
   const volume = volumes.get(volumeName(need.claimUid));
-  return volume?.published === true && !volume.deleting && volume.spec.node === node;
+  if (volume === undefined || volume.deleting || volume.spec.node !== node) {
+    return false;
+  }
+  const { published, follows } = volume;
+  const first = follows && volumes.get(follows.name);
+  return published || (first?.uid === follows?.uid && first?.published === true);
 }
 
 function reservationsOf(

@@ -163,6 +163,17 @@ describe('provision', () => {
     );
   });
 
+  it('hands over what follows a published volume also where the pool takes no new ones', async () => {
+    const ready = { status: { phase: 'Ready', path: '/x' } } as const;
+    const first = aVolume(data, 'n1', { ...ready, published: true });
+    const follows = { name: first.name, uid: first.uid };
+    cluster.put(first, aVolume(logs, 'n1', { ...ready, follows }));
+    cluster.addNode('n1', 0, 'fast', { alive: false, pool: () => undefined });
+
+    expect((await run([logs])).ok).to.equal(true);
+    expect(cluster.writes).to.include(`ensurePv ${logsName}`);
+  });
+
   it('never gives a published volume back', async () => {
     cluster.put(aVolume(data, 'n1', { published: true, status: { phase: 'Ready' } }));
     cluster.agent = () => ({ phase: 'Failed', message: 'full' });
