@@ -54,9 +54,8 @@ export function admissionView(client: KubeClient, log: Log): WatchedAdmissionVie
   return {
     claim: async (namespace, name) => {
       const known = claims.get(`${namespace}/${name}`);
-      // One that is going away may be gone already, with a new one under its name.
       const found =
-        known !== undefined && known.metadata?.deletionTimestamp === undefined
+        known !== undefined && mayBeBelieved(known)
           ? known
           : await live<PersistentVolumeClaim>(
               api,
@@ -83,6 +82,14 @@ export function admissionView(client: KubeClient, log: Log): WatchedAdmissionVie
       await Promise.all([classes, claims, volumes].map((one) => one.run(signal)));
     },
   };
+}
+
+/**
+ * A bound claim ties the pod to a node for good. It may be gone already, with a new one under its
+ * name that could be anywhere, so it is looked at again; so is one that is going away.
+ */
+function mayBeBelieved({ metadata, spec }: PersistentVolumeClaim): boolean {
+  return metadata?.deletionTimestamp === undefined && !spec?.volumeName;
 }
 
 /** @returns nothing when the API server says that there is no such object */
