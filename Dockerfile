@@ -4,10 +4,9 @@ FROM node:20-bookworm-slim AS build
 WORKDIR /opt/berth
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json bundle.config.js ./
 COPY src src
-RUN npm run build \
-  && npm prune --omit=dev
+RUN npm run build
 
 FROM node:20-bookworm-slim
 LABEL org.opencontainers.image.title="Berth" \
@@ -19,14 +18,12 @@ RUN apt-get update \
        util-linux mount e2fsprogs xfsprogs btrfs-progs \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/berth
-COPY --from=build /opt/berth/node_modules node_modules
 COPY --from=build /opt/berth/dist dist
 COPY package.json LICENSE ./
-RUN ln -s /opt/berth/dist/src/main.js /usr/local/bin/berth \
-  && chmod +x dist/src/main.js
+RUN ln -s /opt/berth/dist/berth.js /usr/local/bin/berth
 ENV NODE_ENV=production
 # The agent alone must be root, and its DaemonSet says so. The kubelet can only check a number.
 USER 65532:65532
 # Berth handles SIGTERM and leaves no processes behind it, so it needs no init of its own.
-ENTRYPOINT ["node", "/opt/berth/dist/src/main.js"]
+ENTRYPOINT ["node", "/opt/berth/dist/berth.js"]
 CMD ["--help"]

@@ -11,7 +11,7 @@ TSX := node --import tsx
 MOCHA := npx mocha
 CLUSTER := $(TSX) test/cluster/main.ts
 INSTALLED := node_modules/.package-lock.json
-ROLES := dist/src/main.js
+ROLES := dist/berth.js
 
 .PHONY: help build lint test test-unit test-integration test-harness e2e chaos bench demo \
   prerequisites prerequisites-nodes cluster-up cluster-down cluster-status coverage clean
@@ -34,7 +34,7 @@ test: build prerequisites-nodes ## everything; ends with "N passed, N failed"
 	$(TSX) test/run-all.ts
 
 test-unit: node_modules ## decisions without the world, and backends on real disks
-	$(MOCHA) 'test/{unit,backends}/**/*.test.ts'
+	$(MOCHA) 'test/{unit,simulation,backends}/**/*.test.ts'
 
 test-integration: build prerequisites ## against a real control plane
 	$(MOCHA) 'test/integration/**/*.test.ts'
@@ -55,7 +55,7 @@ demo: node_modules prerequisites-nodes $(ROLES) ## all of Berth on a local clust
 	@$(TSX) test/demo/main.ts
 
 # What the roles of the demo are started from; made again only when the sources have changed.
-$(ROLES): package.json tsconfig.json tsconfig.build.json $(shell find src -name '*.ts') | node_modules
+$(ROLES): package.json tsconfig.json bundle.config.js $(shell find src -name '*.ts') | node_modules
 	@echo 'compiling to dist/'
 	@npm run --silent build || { rm -rf dist; exit 1; }
 

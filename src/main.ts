@@ -1,10 +1,9 @@
 #!/usr/bin/env node
-import { UsageError } from './commands/command.ts';
-import { commands } from './commands/index.ts';
+import { RefusedError, UsageError } from './commands/command.ts';
+import { commands, findCommand } from './commands/index.ts';
 import { describeSettings } from './config/settings.ts';
 
-const [word = '--help', ...args] = process.argv.slice(2);
-const command = commands[word];
+const { word, args, command } = findCommand(process.argv.slice(2));
 const stopping = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => stopping.abort());
@@ -27,7 +26,8 @@ if (command === undefined) {
     await command.run({ args, env: process.env, out, signal: stopping.signal });
   } catch (error) {
     process.exitCode = error instanceof UsageError ? 2 : 1;
-    const text = error instanceof UsageError ? error.message : String((error as Error).stack);
+    const isForPeople = error instanceof UsageError || error instanceof RefusedError;
+    const text = isForPeople ? error.message : String((error as Error).stack);
     process.stderr.write(`berth ${word}: ${text}\n`);
   }
 }

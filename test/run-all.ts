@@ -8,7 +8,15 @@ import type { Tally } from './support/tally-reporter.ts';
 
 /** Runs the suites one after another, all of them whatever fails, and prints the sum. */
 
-const suites = ['unit', 'backends', 'harness', 'integration', 'e2e', 'chaos'] as const;
+const suites = [
+  'unit',
+  'simulation',
+  'backends',
+  'harness',
+  'integration',
+  'e2e',
+  'chaos',
+] as const;
 const reporter = join(import.meta.dirname, 'support/tally-reporter.ts');
 
 async function runSuite(suite: string, file: string): Promise<Tally> {

@@ -1,3 +1,4 @@
+import { parseKeepFor } from '../model/keep-for.ts';
 import { maxPoolNameLength, poolNamePattern } from '../model/names.ts';
 import { parseQuantity } from '../model/quantity.ts';
 import { err, ok, type Result } from '../model/result.ts';
@@ -12,6 +13,8 @@ export interface PoolFacts {
   readonly backend: string;
   /** The backends for which options are given. */
   readonly optionsFor: readonly string[];
+  /** Missing where the operator left it to the usual period. */
+  readonly keepOrphansFor?: string;
   /** Texts as given; empty where missing. */
   readonly loop?: {
     readonly directory: string;
@@ -26,6 +29,7 @@ export function checkPool(given: PoolFacts): Result<undefined, string> {
     ...nameMistakes(given.name),
     ...backendMistakes(given),
     ...(given.backend === 'loop' ? loopMistakes(given.loop) : []),
+    ...orphanMistakes(given),
   ]);
 }
 
@@ -72,6 +76,11 @@ function backendMistakes({ backend, optionsFor }: PoolFacts): string[] {
   return optionsFor
     .filter((other) => other !== backend)
     .map((other) => `${other} is set: only options of backend ${backend} are allowed here`);
+}
+
+function orphanMistakes({ keepOrphansFor }: PoolFacts): string[] {
+  const period = parseKeepFor(keepOrphansFor);
+  return period.ok ? [] : [period.error];
 }
 
 function loopMistakes(loop: PoolFacts['loop']): string[] {

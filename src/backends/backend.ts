@@ -12,8 +12,8 @@ export interface BackendSurroundings {
   readonly run: RunCommand;
   readonly now: Now;
   /**
-   * Volumes are known that were made in this pool before. What is missing then has been lost,
-   * or its disk is not mounted: it must not be made anew.
+   * Volumes are known that were made in this pool before, on this machine. What is missing then
+   * has been lost, or its disk is not mounted: it must not be made anew.
    */
   readonly hasVolumes: () => boolean;
   /** One row for all that is made in this pool, whatever options it is opened with next. */

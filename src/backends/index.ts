@@ -1,4 +1,5 @@
 import type { Bytes } from '../model/bytes.ts';
+import { parseKeepFor } from '../model/keep-for.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Backend, PoolPlan } from './backend.ts';
 import { loop } from './loop.ts';
@@ -11,6 +12,8 @@ export const backendNames = Object.keys(backends) as readonly BackendName[];
 
 export interface DeclaredPool extends PoolPlan {
   readonly backend: BackendName;
+  /** How long orphans in it are kept: milliseconds, or `Infinity`. */
+  readonly keepForMs: number;
 }
 
 /**
@@ -26,7 +29,12 @@ export function parsePoolSpec(spec: unknown): Result<DeclaredPool, string> {
     return err(`backend is ${given}: allowed are ${backendNames.join(', ')}`);
   }
   const plan = backends[name].parse(fields[name]);
-  return plan.ok ? ok({ ...plan.value, backend: name }) : plan;
+  const { keepFor } = (fields['orphans'] ?? {}) as Readonly<Record<string, unknown>>;
+  const keepForMs = parseKeepFor(keepFor);
+  if (plan.ok && keepForMs.ok) {
+    return ok({ ...plan.value, backend: name, keepForMs: keepForMs.value });
+  }
+  return err([plan, keepForMs].flatMap((each) => (each.ok ? [] : [each.error])).join('; '));
 }
 
 /**

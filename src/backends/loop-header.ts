@@ -10,6 +10,8 @@ export interface ImageHeader {
   /** The usable size. */
   readonly bytes: Bytes;
   readonly createdAt: string;
+  /** The name it had before it was adopted: its file may still have it, should that have been cut off. */
+  readonly adoptedFrom?: string | undefined;
 }
 
 /**
@@ -77,14 +79,19 @@ function readFields(json: string): Result<ImageHeader, string> {
   } catch {
     return err('its header is not JSON');
   }
-  const { name, volumeUid, pool, bytes, createdAt } = (fields ?? {}) as Record<string, unknown>;
+  const { name, volumeUid, pool, bytes, createdAt, adoptedFrom } = (fields ?? {}) as Record<
+    string,
+    unknown
+  >;
   const texts = { name, volumeUid, pool, createdAt };
   for (const [field, value] of Object.entries(texts)) {
     if (typeof value !== 'string' || value === '') {
       return err(`its header has no ${field}`);
     }
   }
-  return isBytes(bytes)
-    ? ok({ ...(texts as Record<keyof typeof texts, string>), bytes })
-    : err('its header has no bytes');
+  if (!isBytes(bytes)) {
+    return err('its header has no bytes');
+  }
+  const header = { ...(texts as Record<keyof typeof texts, string>), bytes };
+  return ok(typeof adoptedFrom === 'string' ? { ...header, adoptedFrom } : header);
 }

@@ -1,14 +1,15 @@
 import { lstat, open, readdir, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
-import { bytes, MiB } from '../model/bytes.ts';
+import { bytes } from '../model/bytes.ts';
 import { describeError, NoSpaceError } from '../model/errors.ts';
 import { err, type Result } from '../model/result.ts';
+import type { VolumeIdentity } from '../model/volume.ts';
 import { errorCode, ifThere, syncDirectory } from '../platform/files.ts';
 import { fileIdentity } from '../platform/loop-devices.ts';
 import { CommandError, type RunCommand } from '../platform/run-command.ts';
 import { PoolUnusableError } from '../usecases/ports.ts';
 import { encodeHeader, headerBytes, parseHeader, type ImageHeader } from './loop-header.ts';
 import type { Allocation } from './loop-options.ts';
-import { dataOffset, imageBytesFor, type FilesystemSize, type ImageSize } from './loop-space.ts';
+import { imageBytesFor, type FilesystemSize, type ImageSize } from './loop-space.ts';
 
 const imageSuffix = '.img';
 /** An image that is not whole yet; one that stays was left by a crash. */
@@ -35,13 +36,19 @@ export async function removePartialImages(directory: string): Promise<void> {
 /** A file with the name of an image. */
 export interface Image extends ImageSize {
   readonly path: string;
+  readonly kind: 'file' | 'directory' | 'other';
   /** See `fileIdentity`. */
   readonly file: string;
   /** What the file says of itself, or why that cannot be trusted. */
   readonly header: Result<ImageHeader, string>;
+  /** The volume it says it is, also where that cannot be trusted. */
+  readonly says?: VolumeIdentity;
 }
 
-/** @returns the image, or nothing where no file has its name */
+/**
+ * @returns the image, or nothing where no file has its name; nothing also for one that is just
+ * on its way to another name, under which it is found in a moment
+ */
 export async function readImage(directory: string, name: string): Promise<Image | undefined> {
   const path = imagePath(directory, name);
   const stat = await ifThere(lstat(path, { bigint: true }));
@@ -49,18 +56,31 @@ export async function readImage(directory: string, name: string): Promise<Image 
     return undefined;
   }
   const size = { size: bytes(Number(stat.size)), used: bytes(Number(stat.blocks) * 512) };
-  const facts = { path, file: fileIdentity(stat), ...size };
-  if (!stat.isFile()) {
+  const kind = stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other';
+  const facts = { path, kind, file: fileIdentity(stat), ...size } as const;
+  if (kind !== 'file') {
     return { ...facts, header: err('it is not a regular file') };
   }
   const header = await readHeader(path);
-  if (header.ok && header.value.name !== name) {
-    return { ...facts, header: err(`its header says that it is ${header.value.name}`) };
+  if (!header.ok) {
+    return { ...facts, header };
   }
-  if (header.ok && size.size < imageBytesFor(header.value.bytes)) {
-    return { ...facts, header: err(`it was cut to ${size.size} bytes`) };
+  const says = { name: header.value.name, volumeUid: header.value.volumeUid };
+  if (says.name !== name) {
+    const reason = `its header says that it is ${says.name}`;
+    return (await isMoving(directory, name, header.value))
+      ? undefined
+      : { ...facts, header: err(reason), says };
   }
-  return { ...facts, header };
+  if (size.size < imageBytesFor(header.value.bytes)) {
+    return { ...facts, header: err(`it was cut to ${size.size} bytes`), says };
+  }
+  return { ...facts, header, says };
+}
+
+async function isMoving(directory: string, name: string, header: ImageHeader): Promise<boolean> {
+  const isTaken = await ifThere(lstat(imagePath(directory, header.name)));
+  return header.adoptedFrom === name && isTaken === undefined;
 }
 
 export async function readHeader(path: string): Promise<Result<ImageHeader, string>> {
@@ -164,35 +184,4 @@ function creationError(error: unknown, { directory, header }: NewImage): unknown
 export async function removeImage(directory: string, name: string): Promise<void> {
   await rm(imagePath(directory, name), { force: true });
   await syncDirectory(directory);
-}
-
-/** Fits twice into the usual limit of one request to a disk, and keeps memory small. */
-const chunkBytes = 4 * MiB;
-
-/**
- * Writes zeros over all data of an image and waits until they are on the medium. Blocks that
- * read as zeros are passed over: so a sparse image does not grow, and a second run after a crash
- * is quick.
- */
-export async function zeroImage(path: string, signal: AbortSignal): Promise<void> {
-  const zeros = Buffer.alloc(chunkBytes);
-  const chunk = Buffer.alloc(chunkBytes);
-  const handle = await open(path, 'r+');
-  try {
-    let at: number = dataOffset;
-    for (;;) {
-      signal.throwIfAborted();
-      const { bytesRead } = await handle.read(chunk, 0, chunkBytes, at);
-      if (bytesRead === 0) {
-        break;
-      }
-      if (!chunk.subarray(0, bytesRead).equals(zeros.subarray(0, bytesRead))) {
-        await handle.write(zeros, 0, bytesRead, at);
-      }
-      at += bytesRead;
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,9 +1,6 @@
-import {
-  ForeignVolumeError,
-  type BackendVolume,
-  type Stray,
-  type VolumeIdentity,
-} from '../usecases/ports.ts';
+import { ForeignVolumeError, type BackendVolume, type Stray } from '../usecases/ports.ts';
+import type { VolumeIdentity } from '../model/volume.ts';
+import type { ImageHeader } from './loop-header.ts';
 import { readImage, type Image } from './loop-images.ts';
 
 /** Where the images of one pool are. */
@@ -15,6 +12,8 @@ export interface Place {
 /** An image that is proven to be the volume it is named after. */
 export interface OwnImage extends Image {
   readonly volume: BackendVolume;
+  /** Its header. */
+  readonly own: ImageHeader;
 }
 
 /** @returns nothing where there is no such file, and why it is no volume where it is none */
@@ -23,16 +22,16 @@ export async function lookAt(place: Place, name: string): Promise<OwnImage | Str
   if (image === undefined) {
     return undefined;
   }
-  const { header, size, path } = image;
+  const { header, size, path, says } = image;
+  const stray = { name, bytes: size, ...(says && { says }) };
   if (!header.ok) {
-    return { name, bytes: size, reason: `${path}: ${header.error}` };
+    return { ...stray, reason: `${path}: ${header.error}` };
   }
   const { volumeUid, bytes, pool } = header.value;
   if (pool !== place.pool) {
-    const reason = `${path}: its header says that it belongs to pool ${pool}`;
-    return { name, bytes: size, reason };
+    return { ...stray, reason: `${path}: its header says that it belongs to pool ${pool}` };
   }
-  return { ...image, volume: { name, volumeUid, bytes, allocatedBytes: size } };
+  return { ...image, own: header.value, volume: { name, volumeUid, bytes, allocatedBytes: size } };
 }
 
 /** @throws ForeignVolumeError when the file is no volume of this pool */

@@ -1,33 +1,32 @@
-import { readlink, rm } from 'node:fs/promises';
 import { formatBytes } from '../model/bytes.ts';
 import { NoSpaceError } from '../model/errors.ts';
 import { ok } from '../model/result.ts';
-import { ensureLink, ifThere } from '../platform/files.ts';
-import { loopDevices, type LoopDevice } from '../platform/loop-devices.ts';
-import type { ErasePolicy } from '../model/volume.ts';
+import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
 import {
   ForeignVolumeError,
   type BackendVolume,
   type PoolInventory,
   type PoolUsage,
   type StorageBackend,
-  type VolumeIdentity,
   type VolumeRequest,
 } from '../usecases/ports.ts';
 import type { Backend, BackendSurroundings } from './backend.ts';
+import { finishAdoptions, planAdoption, renameImage } from './loop-adoption.ts';
+import { loopAttachments } from './loop-attachments.ts';
 import { checkDirectory } from './loop-directory.ts';
+import { eraseFile } from './loop-erase.ts';
 import {
   createImage,
   filesystemSize,
   imageNames,
   imagePath,
   imageSizes,
+  readImage,
   removeImage,
   removePartialImages,
-  zeroImage,
 } from './loop-images.ts';
 import { dropStaleLinks } from './loop-links.ts';
-import { lookAt, ownImage, recognise, type OwnImage } from './loop-lookup.ts';
+import { lookAt, ownImage, recognise } from './loop-lookup.ts';
 import { parseLoopOptions, type LoopOptions } from './loop-options.ts';
 import { dataOffset, imageBytesFor, measure, usableFor } from './loop-space.ts';
 
@@ -51,19 +50,15 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
   // Measuring and making wait for each other, so that two volumes never get the same room.
   const { pool, runDir, run, now, inTurn } = around;
   const place = { directory, pool };
-  const devices = loopDevices(run);
-  let partialsRemoved: Promise<void> | undefined;
-  /** Images made just now: no device can hold them yet, so none is looked for. */
-  const fresh = new Set<string>();
+  const attachments = loopAttachments({ runDir, allocation, run });
+  const partialsRemoved = once(() => removePartialImages(directory));
+  const adoptionsFinished = once(() => finishAdoptions(place));
 
   async function openDirectory(): Promise<void> {
     await checkDirectory(directory, around.hasVolumes());
-    // Once, and before the first image is made: what is half made then was left by a crash.
-    partialsRemoved ??= removePartialImages(directory);
-    await partialsRemoved.catch((error: unknown) => {
-      partialsRemoved = undefined;
-      throw error;
-    });
+    // Before the first image is made: what is half made then was left by a crash.
+    await partialsRemoved.done();
+    await adoptionsFinished.done();
   }
 
   async function measureNow(): Promise<PoolUsage> {
@@ -108,24 +103,8 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
     const createdAt = new Date(now()).toISOString();
     const header = { name, volumeUid, pool, bytes, createdAt };
     await createImage({ directory, header, allocation, run, signal });
-    fresh.add(name);
+    attachments.expectNone(name);
     return { name, volumeUid, bytes, allocatedBytes };
-  }
-
-  /** The device that holds the image; among several, the one in use before. */
-  async function deviceOf(image: OwnImage, part: Part, before?: string): Promise<string> {
-    const isFresh = fresh.delete(image.volume.name);
-    const known = isFresh ? [] : await devices.list();
-    const attached = known.filter(({ file }) => file === image.file);
-    const wrong = attached.find((each) => !covers(each, part));
-    if (wrong !== undefined) {
-      throw new Error(
-        `${image.path} is attached to ${wrong.path} with offset ${wrong.offset} and size ${wrong.sizeLimit}, ` +
-          `not ${part.offset} and ${part.bytes}: detach it`,
-      );
-    }
-    const right = attached.find(({ path }) => path === before) ?? attached[0];
-    return right?.path ?? devices.attach(image.path, part);
   }
 
   async function attach(identity: VolumeIdentity): Promise<string> {
@@ -134,54 +113,78 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
     if (image === undefined) {
       throw new Error(`${imagePath(directory, identity.name)} is not there`);
     }
-    const link = `${runDir}/${identity.name}`;
-    const part = { offset: dataOffset, bytes: image.volume.bytes };
-    const device = await deviceOf(image, part, await ifThere(readlink(link)));
-    // Not waited for: changing a queue takes the kernel some 20 ms, and nobody formats the volume
-    // before somebody else has read that it is ready.
-    void devices.passTrims(device, allocation === 'sparse');
-    await ensureLink(link, device);
-    return link;
+    return attachments.attach(image);
   }
 
-  /** Nobody can write any more once this is done. */
-  async function detachAll(image: OwnImage | undefined, name: string): Promise<void> {
-    // The folder depends on who attached it, and may have ended; the name is the claim's own.
-    const deleted = `/${name}.img (deleted)`;
-    for (const device of await devices.list()) {
-      if (device.file === image?.file || device.backFile.endsWith(deleted)) {
-        await devices.detach(device);
+  async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
+    await openDirectory();
+    const { kind, image } = await planAdoption(place, from, to);
+    if (kind === 'wanted') {
+      await attachments.detachAll(image, from.name);
+      try {
+        await renameImage(place, image, to);
+      } catch (error) {
+        // Its header may be written: whoever looks next puts its name right first.
+        adoptionsFinished.again();
+        throw error;
       }
     }
-    await rm(`${runDir}/${name}`, { force: true });
+    const { name, volumeUid } = to;
+    return { ...image.volume, name, volumeUid };
   }
 
   async function remove(
     { name, volumeUid }: VolumeIdentity,
     erase: ErasePolicy,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<string | undefined> {
     await openDirectory();
     const image = await recognise(place, name);
     if (image !== undefined && image.volume.volumeUid !== volumeUid) {
-      return;
+      return undefined;
     }
-    await detachAll(image, name);
+    await attachments.detachAll(image, name);
     if (image === undefined) {
-      return;
+      return undefined;
     }
-    // `discard` needs no more than the unlink: the filesystem gives its blocks to nobody before
-    // they read as zeros, and trims them on the medium where it is mounted so.
-    if (erase === 'zero') {
-      await zeroImage(image.path, signal);
-    }
+    const part = { path: image.path, offset: dataOffset, size: image.size };
+    const done = await eraseFile(part, erase, run, signal);
     await removeImage(directory, name);
+    return done;
+  }
+
+  async function removeStray(
+    name: string,
+    erase: ErasePolicy,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    await openDirectory();
+    const image = await readImage(directory, name);
+    const found = await lookAt(place, name);
+    if (found !== undefined && 'volume' in found) {
+      const { path, volume } = found;
+      throw new ForeignVolumeError(`${path} is a volume, with uid ${volume.volumeUid}`);
+    }
+    if (image?.kind === 'directory') {
+      throw new ForeignVolumeError(`${image.path} is a directory: it has to be removed by hand`);
+    }
+    await attachments.detachAll(image, name);
+    if (image === undefined) {
+      return undefined;
+    }
+    const part = { path: image.path, offset: 0, size: image.size };
+    const done =
+      image.kind === 'file' ? await eraseFile(part, erase, run, signal) : 'it was no regular file';
+    await removeImage(directory, name);
+    return done;
   }
 
   return {
     list,
     attach,
     remove,
+    removeStray,
+    adopt: (from, to) => inTurn(() => adopt(from, to)),
     usage: () =>
       inTurn(async () => {
         await openDirectory();
@@ -195,11 +198,20 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
   };
 }
 
-interface Part {
-  readonly offset: number;
-  readonly bytes: number;
-}
-
-function covers(device: LoopDevice, part: Part): boolean {
-  return device.offset === part.offset && device.sizeLimit === part.bytes;
+/** Work that is done before anything else, and tried again where it has failed. */
+function once(work: () => Promise<void>): { done: () => Promise<void>; again: () => void } {
+  let running: Promise<void> | undefined;
+  const again = (): void => {
+    running = undefined;
+  };
+  return {
+    again,
+    done: async () => {
+      running ??= work();
+      await running.catch((error: unknown) => {
+        again();
+        throw error;
+      });
+    },
+  };
 }

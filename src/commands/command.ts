@@ -9,12 +9,20 @@ export interface Surroundings {
   readonly signal: AbortSignal;
 }
 
+/**
+ * What a command does. Resolves when the work is done, or the signal has fired and all is put
+ * away.
+ */
+export type Run<T extends SettingTable> = (
+  settings: SettingValues<T>,
+  around: Surroundings,
+) => Promise<void>;
+
 /** One word of the command line. */
 export interface Command {
   /** One line for `berth --help`. */
   readonly summary: string;
   readonly settings: SettingTable;
-  /** Resolves when the work is done, or the signal has fired and all is put away. */
   readonly run: (around: Surroundings) => Promise<void>;
 }
 
@@ -23,14 +31,31 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The settings of a command. @throws UsageError with every mistake on a line of its own */
-export function settingsOf<T extends SettingTable>(
-  table: T,
-  { args, env }: Surroundings,
-): SettingValues<T> {
-  const values = readSettings(table, args, env);
-  if (!values.ok) {
-    throw new UsageError(values.error.join('\n  '));
-  }
-  return values.value;
+/** The command could not do what it was asked: its message says why, without a stack. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
+/**
+ * A command whose code is loaded when it is called: no role carries the memory of the others.
+ *
+ * @throws UsageError with every mistake of the settings on a line of its own
+ */
+export function command<T extends SettingTable>(
+  summary: string,
+  settings: T,
+  load: () => Promise<Run<T>>,
+): Command {
+  return {
+    summary,
+    settings,
+    run: async (around) => {
+      const values = readSettings(settings, around.args, around.env);
+      if (!values.ok) {
+        throw new UsageError(values.error.join('\n  '));
+      }
+      const run = await load();
+      await run(values.value, around);
+    },
+  };
 }

@@ -6,12 +6,15 @@ import { keyOf } from '../kube/objects.ts';
 import { writePoolStatus } from '../kube/pool-status.ts';
 import { describeError } from '../model/errors.ts';
 import { provisionedByAnnotation, provisioner, volumeName } from '../model/names.ts';
-import { parsePod, type PodObject } from '../model/pod.ts';
 import { Controller, type Reconcile } from '../usecases/controller.ts';
+import { giveUpVolume } from '../usecases/give-up-volume.ts';
+import { noticeUnscheduled } from '../usecases/notice-unscheduled.ts';
 import { provisionClaim } from '../usecases/provision-claim.ts';
 import { releaseVolume } from '../usecases/release-volume.ts';
 import { wakePods } from '../usecases/wake-pods.ts';
+import { claimsToProvision, listenToRoom, type Enqueue } from './control-changes.ts';
 import type { ControlConfig, ControlParts } from './control-parts.ts';
+import { listenToNodes } from './listen-to-nodes.ts';
 
 /** One loop: what it does for a key, and how it hears which keys have work. */
 interface Loop {
@@ -33,7 +36,7 @@ export async function runLoops(
   signal: AbortSignal,
 ): Promise<void> {
   const { leaseApi: api, log, now, state } = parts;
-  const loops = loopsOf(parts, config);
+  const loops = loopsOf(parts, config, metrics);
   const running = new Map<string, Controller>();
   const enqueue = (name: string, key: string): void => running.get(name)?.enqueue(key);
   listen(parts, enqueue);
@@ -61,7 +64,11 @@ export async function runLoops(
   );
 }
 
-function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
+function loopsOf(
+  parts: ControlParts,
+  config: ControlConfig,
+  metrics: ControlMetrics,
+): readonly Loop[] {
   const { state } = parts;
   const keysOf = (objects: Iterable<object>): string[] => [...objects].map(keyOf);
   return [
@@ -79,6 +86,12 @@ function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
       ],
     },
     {
+      name: 'node-loss',
+      reconcile: giveUpVolume({ ...parts, givenUp: () => metrics.volumeGivenUp() }),
+      workers: 8,
+      keys: () => keysOf(state.localVolumes.list()),
+    },
+    {
       name: 'provision-claim',
       reconcile: provisionClaim({ ...parts, lookup: parts.liveLookup }),
       workers: 16,
@@ -89,6 +102,12 @@ function loopsOf(parts: ControlParts, config: ControlConfig): readonly Loop[] {
       reconcile: wakePods(parts),
       workers: 1,
       keys: () => parts.nodes.names(),
+    },
+    {
+      name: 'unscheduled',
+      reconcile: noticeUnscheduled(parts),
+      workers: 1,
+      keys: () => keysOf(state.pods.list()),
     },
     {
       name: 'pool-status',
@@ -122,19 +141,20 @@ function unboundClaims({ state }: ControlParts): string[] {
   return [...state.claims.list()].filter((claim) => !claim.spec?.volumeName).map(keyOf);
 }
 
-type Enqueue = (loop: string, key: string) => void;
-
 /** Which change means work for which key. */
 function listen(parts: ControlParts, enqueue: Enqueue): void {
   listenToVolumes(parts, enqueue);
   listenToClaims(parts, enqueue);
   listenToRoom(parts, enqueue);
+  listenToNodes(parts.state, (volume) => enqueue('node-loss', volume));
   listenToPools(parts, enqueue);
 }
 
 function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
   state.localVolumes.onChange((before, after) => {
-    enqueue('release', (after ?? before)?.metadata.name ?? '');
+    const name = (after ?? before)?.metadata.name ?? '';
+    enqueue('release', name);
+    enqueue('node-loss', name);
     if (!after && before) {
       enqueue('wake', before.spec.node);
       enqueue('pool-status', before.spec.pool);
@@ -144,6 +164,13 @@ function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
     const { name = '', annotations = {} } = (after ?? before)?.metadata ?? {};
     if (annotations[provisionedByAnnotation] === provisioner) {
       enqueue('release', name);
+    }
+  });
+  state.persistentVolumes.onChange((before, after) => {
+    // Its claim may need a new one, if it was deleted by hand.
+    const { claimRef } = before?.spec ?? {};
+    if (!after && claimRef) {
+      enqueue('provision-claim', `${claimRef.namespace}/${claimRef.name}`);
     }
   });
 }
@@ -157,38 +184,12 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
       enqueue('release', volumeName(before.metadata.uid));
     }
   });
-  // A pod that has its node while a claim of it is unbound did not come by our bind verb.
-  state.pods.onChange((_before, after) => {
-    for (const key of after ? assignedClaimKeys(after) : []) {
-      if (!state.claims.get(key)?.spec?.volumeName) {
-        enqueue('provision-claim', key);
-      }
+  state.pods.onChange((before, after) => {
+    if (after) {
+      claimsToProvision(after, state).forEach((key) => enqueue('provision-claim', key));
     }
-  });
-}
-
-function assignedClaimKeys(object: PodObject): readonly string[] {
-  const pod = parsePod(object);
-  return pod.ok && pod.value.nodeName !== ''
-    ? pod.value.claims.map(({ name }) => `${pod.value.namespace}/${name}`)
-    : [];
-}
-
-/** Only a node with more to give than before is worth waking anybody. */
-function listenToRoom({ state, ledger, nodes }: ControlParts, enqueue: Enqueue): void {
-  const free = new Map<string, number>();
-  const hasGrown = (node: string, pool: string): boolean => {
-    const key = `${node}/${pool}`;
-    const before = free.get(key) ?? 0;
-    const now = ledger.room({ node, pool })?.free ?? 0;
-    free.set(key, now);
-    return now > before;
-  };
-  state.nodes.onChange((before, after) => {
-    const node = keyOf(after ?? before ?? {});
-    const pools = nodes.node(node)?.poolNames ?? [];
-    if (pools.filter((pool) => hasGrown(node, pool)).length > 0) {
-      enqueue('wake', node);
+    if (after && !before) {
+      enqueue('unscheduled', keyOf(after));
     }
   });
 }

@@ -11,9 +11,12 @@ import {
 } from '../kube/cluster-state.ts';
 import { eventSink } from '../kube/events.ts';
 import { localVolumeStore, waiter } from '../kube/local-volumes.ts';
+import { lossRecord } from '../kube/loss-record.ts';
 import { NodeIndex, type AllocationRule } from '../kube/node-index.ts';
+import { nodeStore } from '../kube/node-state.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
 import { podStore } from '../kube/pods.ts';
+import { hostnameLabel } from '../model/names.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Holds } from '../scheduling/holds.ts';
@@ -46,11 +49,10 @@ export function controlParts(
   const nodes = new NodeIndex({ ledger, allocationRule, now, silentAfterMs });
   feedLedger(state, ledger, nodes);
   const volumes = localVolumeStore(api, state.localVolumes, waiter(state.localVolumes));
-  const hostname = (node: string): string | undefined =>
-    nodes.node(node)?.labels['kubernetes.io/hostname'];
+  const hostname = (node: string): string | undefined => nodes.node(node)?.labels[hostnameLabel];
   const memory = state.persistentVolumes;
   const persistentVolumes = persistentVolumeStore({ api, memory, hostname });
-  const claims = claimStore(api);
+  const claims = claimStore(api, state.claims);
   const forBind = {
     volumes: atSteps(volumes, controlSteps.bindVolumes, points),
     persistentVolumes: atSteps(persistentVolumes, controlSteps.bindPersistentVolumes, points),
@@ -69,6 +71,8 @@ export function controlParts(
     log,
     sleep,
     claims,
+    nodeObjects: nodeStore(api),
+    losses: lossRecord(api),
     pods: atSteps(podStore(api, state.pods, now), controlSteps.pods, points),
     /** What releasing volumes uses in place of the stores above. */
     forRelease: {

@@ -3,13 +3,18 @@ import { parsePoolSpec } from '../backends/index.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { LocalVolumeObject, StoragePoolObject } from '../kube/custom-objects.ts';
+import type {
+  LocalVolumeObject,
+  StorageNodeObject,
+  StoragePoolObject,
+} from '../kube/custom-objects.ts';
 import { eventSink } from '../kube/events.ts';
 import { nodeBoard } from '../kube/node-board.ts';
 import { renewNodeLease } from '../kube/node-lease.ts';
 import { nodeVolumes } from '../kube/node-volumes.ts';
 import type { Node, ObjectMeta } from '../kube/objects.ts';
 import { resourcePath } from '../kube/paths.ts';
+import { liveOwners, purgeRequests } from '../kube/purge-requests.ts';
 import { createReflector, type Reflector } from '../kube/reflector.ts';
 import {
   storageNodeStore,
@@ -23,9 +28,16 @@ import { ok } from '../model/result.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { runCommand } from '../platform/run-command.ts';
+import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
 import { oneAtATime, type InTurn } from '../usecases/one-at-a-time.ts';
-import type { NodeBoard, NodeMeter, NodeVolumes } from '../usecases/node-ports.ts';
+import type {
+  LiveOwners,
+  NodeBoard,
+  NodeMeter,
+  NodeVolumes,
+  PurgeRequests,
+} from '../usecases/node-ports.ts';
 import type { EventSink, Log } from '../usecases/ports.ts';
 import { atSteps, commandsAtSteps, nodeSteps } from './fault-steps.ts';
 
@@ -37,9 +49,13 @@ export interface NodeParts {
     readonly pools: Reflector<StoragePoolObject>;
     readonly nodes: Reflector<Node>;
     readonly volumes: Reflector<LocalVolumeObject>;
+    readonly storageNode: Reflector<StorageNodeObject>;
   };
   readonly volumes: NodeVolumes;
   readonly board: NodeBoard;
+  readonly machine: MachineIdentity;
+  readonly requests: PurgeRequests;
+  readonly owners: LiveOwners;
   /** Opens this node's StorageNode. */
   readonly standings: (identity: NodeIdentity) => StorageNodeStore;
   /** Says that the agent lives. */
@@ -54,12 +70,18 @@ export interface NodeParts {
   readonly meter: NodeMeter;
 }
 
+export interface NodePartsOptions {
+  readonly points?: FaultPoints | undefined;
+  /** Reads the declaration of a pool. */
+  readonly parse?: typeof parsePoolSpec;
+}
+
 /** Puts the parts together; nothing runs yet. */
 export function nodeParts(
   client: KubeClient,
   config: NodeConfig,
   log: Log,
-  points?: FaultPoints,
+  { points, parse = parsePoolSpec }: NodePartsOptions = {},
 ): NodeParts {
   const { nodeName, namespace, runDir } = config;
   const { api } = client;
@@ -77,28 +99,45 @@ export function nodeParts(
       path: resourcePath('localvolumes'),
       selector: { labelSelector: `${nodeLabel}=${labelValue(nodeName)}` },
     }),
+    storageNode: createReflector<StorageNodeObject>({
+      ...reflector,
+      path: resourcePath('storagenodes'),
+      selector: { fieldSelector: `metadata.name=${nodeName}` },
+      trim: withoutStatus,
+    }),
   };
   const volumes = atSteps(nodeVolumes(api, memory.volumes, nodeName), nodeSteps.volumes, points);
   const board = atSteps(nodeBoard(api, memory.nodes, nodeName), nodeSteps.board, points);
+  const requests = purgeRequests(api, memory.storageNode, nodeName);
   const renew = (at: number): Promise<void> =>
     renewNodeLease({ api, namespace, node: nodeName }, at);
 
+  const machine = new MachineIdentity(volumes);
+
   const rows = new Map<string, InTurn>();
   const pools = new NodePools((pool, spec) => {
-    const declared = parsePoolSpec(spec);
+    const declared = parse(spec);
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, open } = declared.value;
+    const { backend, source, keepForMs, open } = declared.value;
     const hasVolumes = (): boolean =>
       volumes
         .list()
-        .some(({ spec, status }) => spec.pool === pool && status.allocatedBytes !== undefined);
+        .some(
+          ({ uid, spec, status }) =>
+            spec.pool === pool &&
+            status.allocatedBytes !== undefined &&
+            machine.lossOf(uid) === undefined,
+        );
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
     const run = commandsAtSteps(runCommand, points);
     const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn };
-    return ok({ backend, source, open: () => atSteps(open(around), nodeSteps.storage, points) });
+    return ok({
+      ...{ backend, source, keepForMs },
+      open: () => atSteps(open(around), nodeSteps.storage, points),
+    });
   });
 
   const metrics = new Registry();
@@ -106,11 +145,17 @@ export function nodeParts(
     memory,
     volumes,
     board,
+    machine,
+    requests,
+    owners: liveOwners(api, nodeName),
     standings: (identity) => atSteps(storageNodeStore(api, identity), nodeSteps.standings, points),
     lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
     refreshPools: (): void => {
-      const held = new Set(volumes.list().map(({ spec }) => spec.pool));
+      const held = new Set([
+        ...volumes.list().map(({ spec }) => spec.pool),
+        ...requests.list().map(({ pool }) => pool),
+      ]);
       const declared = [...memory.pools.list()].map(toPoolDeclaration);
       pools.update(declared, board.shown()?.labels ?? {}, held);
     },
@@ -120,6 +165,11 @@ export function nodeParts(
     metrics,
     meter: nodeMeter(metrics),
   };
+}
+
+/** What the agent says itself comes back to it with every report. */
+function withoutStatus({ metadata, spec }: StorageNodeObject): StorageNodeObject {
+  return { metadata, ...(spec && { spec }) };
 }
 
 /** A Node carries the names of all its images; neither its status nor its spec is used. */

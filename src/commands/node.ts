@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { backends } from '../backends/index.ts';
-import { nodeSettings } from '../config/node-settings.ts';
+import type { nodeSettings } from '../config/node-settings.ts';
 import { listen } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { openCluster } from '../kube/client.ts';
@@ -11,44 +10,42 @@ import { describeError } from '../model/errors.ts';
 import { poolOfCapacityAnnotation } from '../model/names.ts';
 import { faultPoints } from '../platform/fault-points.ts';
 import { jsonLog } from '../platform/log.ts';
+import { readMachineId } from '../platform/machine-id.ts';
 import { programVersion } from '../platform/program-version.ts';
 import { runCommand } from '../platform/run-command.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Controller } from '../usecases/controller.ts';
 import { NodeReporter } from '../usecases/node-reporter.ts';
+import { rowPerKey } from '../usecases/one-at-a-time.ts';
 import type { Log } from '../usecases/ports.ts';
 import { volumeReconciler } from '../usecases/reconcile-volume.ts';
-import { settingsOf, type Command } from './command.ts';
+import type { Run } from './command.ts';
 import { faultDirectoryVariable } from './fault-steps.ts';
+import { tellReplaced } from './machine.ts';
+import { orphanLoop } from './node-orphans.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
 /** The agent of one node: makes and removes its volumes, and reports what is free. */
-export const node: Command = {
-  summary: 'the agent of one node: makes and removes volumes, reports free capacity',
-  settings: nodeSettings,
-  run: async (around) => {
-    const config = settingsOf(nodeSettings, around);
-    const log = jsonLog('node');
-    const { signal } = around;
-    // First of all: kubelet may be following these links at this moment.
-    for (const backend of Object.values(backends)) {
-      await backend.dropStaleLinks(config.runDir, runCommand);
-    }
-    const client = openCluster(config.kubeconfig);
-    const points = faultPoints(around.env[faultDirectoryVariable]);
-    const parts = nodeParts(client, config, log, points);
-    const agent = await assemble(parts, config, log, signal);
-    const ops = opsApp(agent.notReady, parts.metrics);
-    const { listenAddress: address, port } = config;
-    const server = await listen(ops, { address, port, signal });
-    log.info('serving', { node: config.nodeName, ops: server.port });
-    const { memory } = parts;
-    await Promise.all([
-      ...Object.values(memory).map((reflector) => reflector.run(signal)),
-      agent.run(signal),
-      server.closed,
-    ]);
-  },
+export const node: Run<typeof nodeSettings> = async (config, { env, signal }) => {
+  const log = jsonLog('node');
+  // First of all: kubelet may be following these links at this moment.
+  for (const backend of Object.values(backends)) {
+    await backend.dropStaleLinks(config.runDir, runCommand);
+  }
+  const client = openCluster(config.kubeconfig);
+  const points = faultPoints(env[faultDirectoryVariable]);
+  const parts = nodeParts(client, config, log, { points });
+  const agent = await assemble(parts, config, log, signal);
+  const ops = opsApp(agent.notReady, parts.metrics);
+  const { listenAddress: address, port } = config;
+  const server = await listen(ops, { address, port, signal });
+  log.info('serving', { node: config.nodeName, ops: server.port });
+  const { memory } = parts;
+  await Promise.all([
+    ...Object.values(memory).map((reflector) => reflector.run(signal)),
+    agent.run(signal),
+    server.closed,
+  ]);
 };
 
 interface Agent {
@@ -61,17 +58,19 @@ const syncLookMs = 20;
 const retryLeaseMs = 2_000;
 const reportKey = 'node';
 
-async function assemble(
+/** Puts the loops of the agent together over its parts. */
+export async function assemble(
   parts: NodeParts,
   config: NodeConfig,
   log: Log,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const { memory, volumes, pools, board, events, meter } = parts;
+  const { memory, volumes, pools, board, machine, events, meter } = parts;
   const { nodeName, reportDelay, leaseRenew } = config;
+  const machineId = await readMachineId(config.machineIdFile, log);
   const standings = parts.standings({
     node: nodeName,
-    machineId: await readMachineId(config.machineIdFile, log),
+    machineId: () => machine.idToRecord,
     agentVersion: await programVersion(),
   });
   const onError =
@@ -89,6 +88,11 @@ async function assemble(
       });
     }
   };
+  const rowOf = rowPerKey();
+  const orphans = orphanLoop(parts, {
+    ...{ node: nodeName, log, rowOf, changed: reportSoon },
+    onError: onError('an orphan is not gone'),
+  });
   const reporter = new NodeReporter({
     node: nodeName,
     board,
@@ -100,6 +104,8 @@ async function assemble(
     now: Date.now,
     reportSoon,
     lookAt: (volume) => making.enqueue(volume),
+    about: orphans.about,
+    onOrphans: orphans.see,
   });
   const reporting = new Controller({
     reconcile: async (_key, at) => {
@@ -119,9 +125,12 @@ async function assemble(
       volumes,
       pools,
       reports: reporter,
+      machine,
       events,
       log,
       meter,
+      now: Date.now,
+      rowOf,
       onSettled: (name) => unsettled?.delete(name),
     }),
     onError: onError('a volume is not as it should be'),
@@ -158,6 +167,10 @@ async function assemble(
       if (isNewsForAgent(before, after)) {
         making.enqueue((after ?? before)?.metadata.name ?? '');
       }
+      // Should its disk be left, it is an orphan from now on.
+      if (after === undefined) {
+        reporter.changed();
+      }
     });
   }
 
@@ -167,7 +180,9 @@ async function assemble(
     }
     while (!at.aborted) {
       try {
-        reporter.resume(await standings.read(), board.shown());
+        const before = await standings.read();
+        tellReplaced(machine.compare(machineId, before.machineId), nodeName, { events, log });
+        reporter.resume(before, board.shown());
         return;
       } catch (error) {
         log.warn('the StorageNode cannot be read', { error: describeError(error) });
@@ -188,7 +203,7 @@ async function assemble(
       unsettled = new Set(volumes.list().map(({ name }) => name));
       unsettled.forEach((name) => making.enqueue(name));
       listenToChanges();
-      await Promise.all([making.run(at), reporting.run(at), beat(at)]);
+      await Promise.all([making.run(at), reporting.run(at), orphans.run(at), beat(at)]);
     },
   };
 }
@@ -198,13 +213,4 @@ function facts(node: Node | undefined): string {
   const { labels, annotations } = toShownNode(node ?? {});
   const own = Object.entries(annotations).filter(([key]) => poolOfCapacityAnnotation(key));
   return JSON.stringify([node !== undefined, labels, own]);
-}
-
-async function readMachineId(file: string, log: Log): Promise<string> {
-  try {
-    return (await readFile(file, 'utf8')).trim();
-  } catch (error) {
-    log.warn('the machine has no id that can be read', { file, error: describeError(error) });
-    return '';
-  }
 }

@@ -1,87 +1,27 @@
 import { EventEmitter, once } from 'node:events';
 import { Registry } from 'prom-client';
-import { duration, list, port, text } from '../config/setting-kinds.ts';
-import { readSettings, type SettingValues } from '../config/settings.ts';
+import type { SettingValues } from '../config/settings.ts';
+import type { webhookSettings } from '../config/webhook-settings.ts';
 import { listen, type Listening } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { webhookApp } from '../http/webhook.ts';
 import { admissionView } from '../kube/admission-view.ts';
 import { openCluster } from '../kube/client.ts';
-import { schedulerName } from '../model/names.ts';
 import { jsonLog } from '../platform/log.ts';
 import { sleep } from '../platform/sleep.ts';
 import { admitClaim } from '../usecases/admit-claim.ts';
 import { admitPod } from '../usecases/admit-pod.ts';
-import { UsageError, type Command } from './command.ts';
+import { UsageError, type Run } from './command.ts';
 import { webhookCertificate } from './webhook-certificate.ts';
 
-const settings = {
-  kubeconfig: text({ help: 'kubeconfig file', shown: '<file>', fallback: '' }),
-  namespace: text({ help: 'where Berth runs', shown: '<name>', fallback: 'berth-system' }),
-  serviceName: text({ help: 'its Service', shown: '<name>', fallback: 'berth-webhook' }),
-  listenAddress: text({ help: 'HTTPS address', shown: '<address>', fallback: '0.0.0.0' }),
-  port: port({ help: 'HTTPS port', fallback: '9443' }),
-  opsAddress: text({
-    help: 'address for health and metrics',
-    shown: '<address>',
-    fallback: '0.0.0.0',
-  }),
-  opsPort: port({ help: 'HTTP port for health and metrics', fallback: '10273' }),
-  schedulerName: text({
-    help: 'scheduler that asks Berth',
-    shown: '<name>',
-    fallback: schedulerName,
-  }),
-  defaultSchedulers: list({
-    help: 'pods of these may be sent to it',
-    shown: '<name,...>',
-    fallback: 'default-scheduler',
-  }),
-  wiredSchedulers: list({
-    help: 'schedulers that ask Berth only about pods with berth.dev/volume',
-    shown: '<name,...>',
-    fallback: '',
-  }),
-  webhookName: text({
-    help: 'webhook configurations whose caBundle is filled',
-    shown: '<name>',
-    fallback: 'berth-webhook',
-  }),
-  certSecret: text({
-    help: 'Secret of the certificates',
-    shown: '<name>',
-    fallback: 'berth-webhook-tls',
-  }),
-  certNames: list({
-    help: 'more host names and IP addresses of the server',
-    shown: '<name,...>',
-    fallback: '',
-  }),
-  tlsCertFile: text({ help: 'certificate instead of the Secret', shown: '<file>', fallback: '' }),
-  tlsKeyFile: text({ help: 'its private key', shown: '<file>', fallback: '' }),
-  drain: duration({
-    help: 'how long it answers after it was told to end',
-    leastMs: 0,
-    mostMs: 60_000,
-    fallback: '5s',
-  }),
-};
+type Settings = SettingValues<typeof webhookSettings>;
 
-type Settings = SettingValues<typeof settings>;
-
-export const webhook: Command = {
-  summary: 'admission: send pods to the scheduler and nodes of their volumes',
-  settings,
-  run: async ({ args, env, signal }) => {
-    const given = readSettings(settings, args, env);
-    if (!given.ok) {
-      throw new UsageError(given.error.join('\n'));
-    }
-    if ((given.value.tlsCertFile === '') !== (given.value.tlsKeyFile === '')) {
-      throw new UsageError('--tls-cert-file and --tls-key-file are given together, or neither');
-    }
-    await serve(given.value, signal);
-  },
+/** Admission: sends pods to the scheduler and nodes of their volumes. */
+export const webhook: Run<typeof webhookSettings> = async (given, { signal }) => {
+  if ((given.tlsCertFile === '') !== (given.tlsKeyFile === '')) {
+    throw new UsageError('--tls-cert-file and --tls-key-file are given together, or neither');
+  }
+  await serve(given, signal);
 };
 
 /** @throws when one of the addresses cannot be taken; all else is tried until it succeeds */

@@ -123,21 +123,30 @@ function profiles({ mode, minor, schedulerName }: SchedulerWiring, perProfile: b
   const ours = {
     schedulerName,
     ...(perProfile ? { percentageOfNodesToScore: allNodes } : {}),
-    plugins: withoutVolumeBinding(minor),
+    plugins: pluginsOf(minor),
   };
   return mode === 'own' ? [ours] : [{ schedulerName: 'default-scheduler' }, ours];
 }
+
+/** Up to this one kube-scheduler does not ask extenders about preemption (kubernetes#102971). */
+const lastDeafMinor = 21;
 
 /**
  * VolumeBinding would wait for the volumes before it lets anybody bind the pod, and it is the
  * bind verb that makes them: with both, a pod waits for itself. `score` is named because a
  * feature gate lets VolumeBinding score there.
+ *
+ * DefaultPreemption goes where it would act without asking: it would evict pods whose volumes
+ * stay, and 1.20 panics over nodes that the extender has refused (kubernetes#101548).
  */
-function withoutVolumeBinding(minor: number): Record<string, unknown> {
-  const off = { disabled: [{ name: 'VolumeBinding' }] };
+function pluginsOf(minor: number): Record<string, unknown> {
+  const off = (name: string): object => ({ disabled: [{ name }] });
   const points =
     minor <= 22 ? ['preFilter', 'filter', 'score', 'reserve', 'preBind'] : ['multiPoint'];
-  return Object.fromEntries(points.map((point) => [point, off]));
+  return {
+    ...Object.fromEntries(points.map((point) => [point, off('VolumeBinding')])),
+    ...(minor <= lastDeafMinor ? { postFilter: off('DefaultPreemption') } : {}),
+  };
 }
 
 /** The bind verb waits for the node to make the volumes; the usual 5 s are too short for that. */

@@ -1,3 +1,4 @@
+import { parseDuration } from '../model/duration.ts';
 import { err, ok } from '../model/result.ts';
 import type { Setting } from './settings.ts';
 
@@ -27,8 +28,6 @@ export function port(spec: Text): Setting<number> {
   return wholeNumber({ ...spec, shown: '<port>', least: 0, most: 65_535 });
 }
 
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
 /** A duration such as `250ms`, `40s` or `2m`; the value is in milliseconds. */
 export function duration(
   spec: Text & { readonly leastMs: number; readonly mostMs: number },
@@ -38,8 +37,7 @@ export function duration(
     shown: '<duration>',
     ...spec,
     parse: (value) => {
-      const match = /^(\d{1,9})(ms|s|m|h)$/.exec(value);
-      const ms = Number(match?.[1]) * (units[match?.[2] ?? ''] ?? NaN);
+      const ms = parseDuration(value) ?? NaN;
       return ms >= leastMs && ms <= mostMs
         ? ok(ms)
         : err(`a duration from ${leastMs}ms to ${mostMs}ms is allowed, such as 40s or 2m`);

@@ -201,10 +201,14 @@ export function parsePool(object: unknown): Result<PoolFacts, string> {
   const read = new Fields();
   const spec = read.object(object['spec'], 'spec');
   const loop = read.object(spec['loop'], 'spec.loop');
+  const keepFor = read.object(spec['orphans'], 'spec.orphans')['keepFor'];
   return read.result({
     name: nameOf(read, object),
     backend: read.text(spec['backend'], 'spec.backend'),
-    optionsFor: Object.keys(spec).filter((key) => key !== 'nodeSelector' && isRecord(spec[key])),
+    optionsFor: Object.keys(spec).filter(
+      (key) => !['nodeSelector', 'orphans'].includes(key) && isRecord(spec[key]),
+    ),
+    ...(keepFor !== undefined && { keepOrphansFor: read.text(keepFor, 'spec.orphans.keepFor') }),
     ...(isRecord(spec['loop']) && {
       loop: {
         directory: read.text(loop['directory'], 'spec.loop.directory'),

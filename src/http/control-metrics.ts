@@ -7,6 +7,7 @@ export interface ControlMetrics {
   verb(verb: string, outcome: 'ok' | 'error', seconds: number): void;
   rejected(rejections: Iterable<Rejection>): void;
   reconcileFailed(loop: string): void;
+  volumeGivenUp(): void;
 }
 
 export interface Gauges {
@@ -38,6 +39,11 @@ export function controlMetrics(gauges: Gauges): ControlMetrics {
     labelNames: ['loop'],
     registers,
   });
+  const givenUp = new Counter({
+    name: 'berth_volumes_given_up_total',
+    help: 'Volumes given up because their nodes stayed lost',
+    registers,
+  });
   for (const [name, help, read] of [
     ['berth_waiting_pods', 'Pods with claims that have no node yet', gauges.waitingPods],
     ['berth_local_volumes', 'LocalVolumes that are known', gauges.volumes],
@@ -63,5 +69,6 @@ export function controlMetrics(gauges: Gauges): ControlMetrics {
       counts.forEach((count, reason) => rejections.inc({ reason }, count));
     },
     reconcileFailed: (loop) => failures.inc({ loop }),
+    volumeGivenUp: () => givenUp.inc(),
   };
 }

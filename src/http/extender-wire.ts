@@ -62,15 +62,15 @@ export function parseBindingArgs(body: unknown): Result<BindRequest, string> {
   });
 }
 
-export interface PreemptionArgs {
-  readonly pod: Pod;
-  /** The pods that the scheduler would evict, by node. */
-  readonly victims: ReadonlyMap<string, readonly string[]>;
+/** What would be evicted from one node. */
+interface Victims {
+  readonly uids: readonly string[];
+  readonly pdbViolations: number;
 }
 
-interface MetaVictims {
-  readonly Pods?: readonly { readonly UID?: string }[] | null;
-  readonly NumPDBViolations?: number;
+export interface PreemptionArgs {
+  readonly pod: Pod;
+  readonly victims: ReadonlyMap<string, Victims>;
 }
 
 /** @returns the candidates of a preemption, or what is wrong with the body */
@@ -79,28 +79,47 @@ export function parsePreemptionArgs(body: unknown): Result<PreemptionArgs, strin
   if (!fields.ok) {
     return fields;
   }
-  const { Pod: podObject, NodeNameToMetaVictims: byNode } = fields.value;
+  const { Pod: podObject, NodeNameToMetaVictims, NodeNameToVictims } = fields.value;
   const pod = parsePod(podObject ?? {});
   if (!pod.ok) {
     return pod;
   }
+  // The first form is for extenders that know the pods; the second holds them whole.
+  const byNode = NodeNameToMetaVictims ?? NodeNameToVictims;
   if (typeof byNode !== 'object' || byNode === null) {
-    const why = 'an object is required: set nodeCacheCapable: true for this extender';
-    return err(`NodeNameToMetaVictims is ${shown(byNode)}: ${why}`);
+    const why = 'an object is required there or in NodeNameToVictims';
+    return err(`NodeNameToMetaVictims is ${shown(NodeNameToMetaVictims)}: ${why}`);
   }
-  const victims = Object.entries(byNode as Record<string, MetaVictims | null>).map(
-    ([node, one]) => [node, (one?.Pods ?? []).map(({ UID }) => UID ?? '')] as const,
-  );
-  return ok({ pod: pod.value, victims: new Map(victims) });
+  const given = Object.entries(byNode as Record<string, VictimsObject | null>);
+  const victims = new Map(given.map(([node, one]) => [node, victimsOf(one)]));
+  const wrong = [...victims].find(([, { uids }]) => uids.includes(''));
+  return wrong
+    ? err(`the victims of node ${wrong[0]} have one without a UID`)
+    : ok({ pod: pod.value, victims });
 }
 
-/** NumPDBViolations goes back as it came: which pods are evicted has not changed. */
-export function toPreemptionResult(body: unknown, nodes: ReadonlySet<string>): object {
-  const { NodeNameToMetaVictims } = body as {
-    NodeNameToMetaVictims: Readonly<Record<string, unknown>>;
-  };
-  const kept = Object.entries(NodeNameToMetaVictims).filter(([node]) => nodes.has(node));
-  return { NodeNameToMetaVictims: Object.fromEntries(kept) };
+function victimsOf(given: VictimsObject | null): Victims {
+  const uids = (given?.Pods ?? []).map((one) => one.UID ?? one.metadata?.uid ?? '');
+  return { uids, pdbViolations: given?.NumPDBViolations ?? 0 };
+}
+
+interface VictimsObject {
+  readonly Pods?:
+    readonly { readonly UID?: string; readonly metadata?: { readonly uid?: string } }[] | null;
+  readonly NumPDBViolations?: number;
+}
+
+/** Which pods are evicted from the nodes that are kept has not changed. */
+export function toPreemptionResult(
+  { victims }: PreemptionArgs,
+  nodes: ReadonlySet<string>,
+): { readonly NodeNameToMetaVictims: object } {
+  const kept = [...victims].filter(([node]) => nodes.has(node));
+  const formatted = kept.map(([node, { uids, pdbViolations }]) => [
+    node,
+    { Pods: uids.map((UID) => ({ UID })), NumPDBViolations: pdbViolations },
+  ]);
+  return { NodeNameToMetaVictims: Object.fromEntries(formatted) as object };
 }
 
 export interface FilterResult {
@@ -114,14 +133,29 @@ export interface FilterResult {
  * The JSON text of a FilterResult, put together here: an object with thousands of keys takes
  * several times as long to build and to print.
  *
- * Evicting pods frees no volume, so a refused node is unresolvable. Schedulers before 1.21 do not
- * know that field and would take such a node for one that was merely left out.
+ * A refused node is unresolvable: nobody is evicted for the sake of volumes alone, since
+ * kube-scheduler, which chooses the victims, knows nothing of their volumes. Schedulers before
+ * 1.21 do not know that field and would take such a node for one that was merely left out.
  */
 export function formatFilterResult(answer: FilterAnswer, knowsUnresolvable: boolean): string {
   const feasible = JSON.stringify(answer.feasible);
   const refused = formatReasons(answer.rejected);
   const [failed, unresolvable] = knowsUnresolvable ? ['{}', refused] : [refused, '{}'];
   return `{"NodeNames":${feasible},"FailedNodes":${failed},"FailedAndUnresolvableNodes":${unresolvable},"Error":""}`;
+}
+
+/**
+ * The refusal of all nodes as one error, in the words that kube-scheduler would use. After an
+ * error it evicts nobody; 1.20 panics when it looks for victims on nodes that were refused here,
+ * and only our own profile does not look for any.
+ */
+export function toRefusal({ rejected }: FilterAnswer): FilterResult {
+  const counts = new Map<string, number>();
+  for (const reason of rejected.values()) {
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  const texts = [...counts].map(([reason, count]) => `${count} ${reason}`);
+  return toFilterError(`0/${rejected.size} nodes are available: ${texts.join(', ')}.`);
 }
 
 function formatReasons(reasons: ReadonlyMap<string, string>): string {

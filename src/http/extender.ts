@@ -1,5 +1,6 @@
 import express, { type ErrorRequestHandler, type Express, type Response } from 'express';
 import { describeError } from '../model/errors.ts';
+import { schedulerName } from '../model/names.ts';
 import type { Result } from '../model/result.ts';
 import type { BindPod } from '../usecases/bind-pod.ts';
 import type { FilterAnswer, FilterNodes } from '../usecases/filter-nodes.ts';
@@ -15,6 +16,7 @@ import {
   toFilterError,
   toHostPriorities,
   toPreemptionResult,
+  toRefusal,
 } from './extender-wire.ts';
 
 /** The verbs, as plain functions: parse, ask, answer is all that happens here. */
@@ -61,7 +63,12 @@ export function extenderApp(handlers: ExtenderHandlers): Express {
     }
     const { pod, nodeNames } = args.value;
     const answer = await handlers.filter(pod, nodeNames);
-    res.type('json').send(formatFilterResult(answer, handlers.knowsUnresolvable()));
+    const isOld = !handlers.knowsUnresolvable();
+    if (isOld && answer.feasible.length === 0 && pod.schedulerName !== schedulerName) {
+      res.json(toRefusal(answer));
+    } else {
+      res.type('json').send(formatFilterResult(answer, !isOld));
+    }
     const seconds = secondsSince(startedAt);
     handlers.observed('filter', 'ok', seconds);
     handlers.filtered(pod, answer, seconds);
@@ -89,8 +96,9 @@ export function extenderApp(handlers: ExtenderHandlers): Express {
       refuse(res, args, missing);
       return;
     }
-    const nodes = await handlers.preempt(args.value.pod, args.value.victims);
-    res.json(toPreemptionResult(req.body, nodes));
+    const { pod, victims } = args.value;
+    const uids = new Map([...victims].map(([node, one]) => [node, one.uids]));
+    res.json(toPreemptionResult(args.value, await handlers.preempt(pod, uids)));
     handlers.observed('preempt', 'ok', secondsSince(startedAt));
   });
 

@@ -25,6 +25,21 @@ export function isConflict(error: unknown): boolean {
   return error instanceof ApiError && error.status === 409;
 }
 
+/** Deletes the object of that uid. Gone, or a namesake in its place, is done. */
+export async function deleteOnly(
+  api: KubeApi,
+  path: string,
+  { uid, gracePeriodSeconds }: { readonly uid: string; readonly gracePeriodSeconds?: number },
+): Promise<void> {
+  try {
+    await api.delete(path, { uid }, gracePeriodSeconds);
+  } catch (error) {
+    if (!isNotFound(error) && !isConflict(error)) {
+      throw error;
+    }
+  }
+}
+
 export type PatchType = 'json' | 'merge' | 'strategic' | 'apply';
 
 const contentTypes: Readonly<Record<PatchType, string>> = {
@@ -51,7 +66,8 @@ export interface KubeApi {
   create<T>(path: string, object: object, query?: Query): Promise<T>;
   replace<T>(path: string, object: object): Promise<T>;
   patch<T>(path: string, type: PatchType, patch: object, query?: Query): Promise<T>;
-  delete(path: string, preconditions?: Preconditions): Promise<void>;
+  /** @param gracePeriodSeconds - for pods; with 0 the API server does not wait for the kubelet */
+  delete(path: string, preconditions?: Preconditions, gracePeriodSeconds?: number): Promise<void>;
 }
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
@@ -73,8 +89,8 @@ export function openKubeApi(config: KubeConfig): KubeApi {
     replace: (path, object) => send('PUT', path, { body: object }),
     patch: (path, type, patch, query) =>
       send('PATCH', path, { body: patch, contentType: contentTypes[type], query }),
-    delete: async (path, preconditions) => {
-      const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
+    delete: async (path, preconditions, gracePeriodSeconds) => {
+      const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, gracePeriodSeconds };
       await send('DELETE', path, { body });
     },
   };

@@ -1,23 +1,42 @@
+import type { Claim } from '../model/claim.ts';
 import { selectedNodeAnnotation } from '../model/names.ts';
 import type { ClaimStore } from '../usecases/cluster.ts';
-import type { KubeApi } from './api.ts';
+import { deleteOnly, type KubeApi } from './api.ts';
 import { toClaim } from './claims.ts';
 import { readLive } from './live.ts';
 import type { PersistentVolumeClaim } from './objects.ts';
 import { resourcePath } from './paths.ts';
+import type { Reflector } from './reflector.ts';
 
-export function claimStore(api: KubeApi): ClaimStore {
-  const path = (namespace: string, name: string): string =>
-    resourcePath('persistentvolumeclaims', { namespace, name });
+interface ClaimName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+function path({ namespace, name }: ClaimName): string {
+  return resourcePath('persistentvolumeclaims', { namespace, name });
+}
+
+/** Live. */
+export async function readClaim(api: KubeApi, named: ClaimName): Promise<Claim | undefined> {
+  const object = await readLive<PersistentVolumeClaim>(api, path(named));
+  return object && toClaim(object);
+}
+
+export function claimStore(api: KubeApi, memory: Reflector<PersistentVolumeClaim>): ClaimStore {
   return {
-    read: async (namespace, name) => {
-      const object = await readLive<PersistentVolumeClaim>(api, path(namespace, name));
+    get: (namespace, name) => {
+      const object = memory.get(`${namespace}/${name}`);
       return object && toClaim(object);
     },
+    read: (namespace, name) => readClaim(api, { namespace, name }),
     clearSelectedNode: async ({ ref }) => {
       const annotations = { [selectedNodeAnnotation]: null };
       const patch = { metadata: { uid: ref.uid, annotations } };
-      await api.patch(path(ref.namespace, ref.name), 'merge', patch);
+      await api.patch(path(ref), 'merge', patch);
+    },
+    delete: async (ref) => {
+      await deleteOnly(api, path(ref), { uid: ref.uid });
     },
   };
 }

@@ -22,7 +22,7 @@ export function toClaim(object: PersistentVolumeClaim): Claim {
     lost: status.phase === 'Lost',
     deleting: metadata.deletionTimestamp !== undefined,
     selectedNode: metadata.annotations?.[selectedNodeAnnotation] ?? '',
-    ownerPodUid: owner?.uid,
+    ownerPod: owner && { name: owner.name, uid: owner.uid },
   };
 }
 

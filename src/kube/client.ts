@@ -1,9 +1,10 @@
-import { KubeConfig } from '@kubernetes/client-node';
+import { KubeConfig, Watch } from '@kubernetes/client-node';
 import { openKubeApi, type KubeApi } from './api.ts';
+import type { OpenWatch } from './reflector.ts';
 
 export interface KubeClient {
-  readonly config: KubeConfig;
   readonly api: KubeApi;
+  readonly openWatch: OpenWatch;
 }
 
 /**
@@ -17,5 +18,9 @@ export function openCluster(kubeconfigPath: string): KubeClient {
   } else {
     config.loadFromFile(kubeconfigPath);
   }
-  return { config, api: openKubeApi(config) };
+  const watch = new Watch(config);
+  return {
+    api: openKubeApi(config),
+    openWatch: (path, query, onEvent, onEnd) => watch.watch(path, query, onEvent, onEnd),
+  };
 }

@@ -1,5 +1,6 @@
 import { bytes } from '../model/bytes.ts';
 import { nodeLabel, poolOfCapacityAnnotation, volumeName } from '../model/names.ts';
+import { isForCordon } from '../model/pod.ts';
 import type { LedgerVolume, Ledger } from '../scheduling/ledger.ts';
 import type { Lookup } from '../usecases/cluster.ts';
 import type { Log } from '../usecases/ports.ts';
@@ -10,6 +11,7 @@ import type { LocalVolumeObject, StorageNodeObject, StoragePoolObject } from './
 import { readLive } from './live.ts';
 import { toLocalVolume } from './local-volumes.ts';
 import type { NodeIndex } from './node-index.ts';
+import { trimmedState } from './node-state.ts';
 import type {
   KubeObject,
   Lease,
@@ -81,23 +83,30 @@ function withoutManagedFields<T extends KubeObject>(object: T): T {
   return object;
 }
 
-function trimNode({ metadata = {} }: Node): Node {
+function trimNode(node: Node): Node {
+  const { metadata = {} } = node;
   const { name, uid, resourceVersion, labels, annotations = {} } = metadata;
   const ours = Object.entries(annotations).filter(
     ([key]) => poolOfCapacityAnnotation(key) !== undefined,
   );
   return {
     metadata: { name, uid, resourceVersion, labels, annotations: Object.fromEntries(ours) },
+    ...trimmedState(node),
   } as Node;
 }
 
-function trimPod({ metadata = {}, spec }: Pod): Pod {
+function trimPod({ metadata = {}, spec, status }: Pod): Pod {
   const { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp } = metadata;
   const { schedulerName, nodeName, priority, volumes = [] } = spec ?? { containers: [] };
+  const tolerations = spec?.tolerations?.filter(isForCordon);
   const claims = volumes.filter((one) => one.persistentVolumeClaim ?? one.ephemeral);
   return {
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp, deletionTimestamp },
-    spec: { schedulerName, nodeName, priority, volumes: claims },
+    spec: {
+      ...{ schedulerName, nodeName, priority, volumes: claims },
+      ...(tolerations?.length ? { tolerations } : {}),
+    },
+    status: { conditions: status?.conditions?.filter(({ type }) => type === 'PodScheduled') },
   } as unknown as Pod;
 }
 
@@ -143,7 +152,9 @@ function toLedgerVolume(object: LocalVolumeObject, nodes: NodeIndex): LedgerVolu
       ? nodes.allocatedFor(pool)(bytes(spec.bytes))
       : bytes(status.allocatedBytes);
   const name = object.metadata.name;
-  return { name, node, pool, claimUid: spec.claimRef.uid, allocated, seenIn: status.generation };
+  // What is adopted lay in the pool before, and every report has counted it.
+  const seenIn = spec.adopts === undefined ? status.generation : 0;
+  return { name, node, pool, claimUid: spec.claimRef.uid, allocated, seenIn };
 }
 
 /**

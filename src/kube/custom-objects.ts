@@ -19,6 +19,8 @@ export interface StoragePoolObject {
     nodeSelector?: Record<string, string>;
     backend: string;
     loop?: LoopSource;
+    /** What becomes of things in the pool that nobody asks for; `keepFor` is 7 days where not given. */
+    orphans?: { keepFor?: string };
   };
   status?: {
     nodes?: number;
@@ -56,14 +58,20 @@ export interface Orphan {
   bytes: number;
   reason: string;
   since: string;
+  /** The uid of the LocalVolume it was made for; missing for what has no readable one. */
+  volumeUid?: string | undefined;
+  /** What a claim can have of it; missing where that cannot be read. */
+  usableBytes?: number | undefined;
+  /** When it is erased and removed; missing where that is not going to happen by itself. */
+  removedAt?: string | undefined;
 }
 
 /** Something on the node's disks that has to go, although no LocalVolume speaks of it any more. */
 export interface PurgeEntry {
   pool: string;
   name: string;
-  /** Empty for what has no readable one. */
-  volumeUid: string;
+  /** Missing for what has no readable one. */
+  volumeUid?: string;
   erase: ErasePolicy;
   reason: string;
   requestedAt: string;
@@ -97,7 +105,7 @@ export interface LocalVolumeObject {
     erase: ErasePolicy;
     onNodeLost?: string;
     /** What is on the disk already and becomes this volume. */
-    adopts?: { name: string; volumeUid: string };
+    adopts?: { name: string; volumeUid: string } | undefined;
   };
   status?: {
     phase?: VolumePhase;

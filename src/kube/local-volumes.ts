@@ -1,7 +1,14 @@
 import { bytes, type Bytes } from '../model/bytes.ts';
 import { labelValue } from '../model/label-value.ts';
-import { agentFinalizer, apiVersion, controlFinalizer, nodeLabel } from '../model/names.ts';
-import type { LocalVolume, VolumeSpec } from '../model/volume.ts';
+import {
+  agentFinalizer,
+  apiVersion,
+  controlFinalizer,
+  givenUpAnnotation,
+  nodeLabel,
+  nodeLostSinceAnnotation,
+} from '../model/names.ts';
+import type { LocalVolume, VolumeRef, VolumeSpec } from '../model/volume.ts';
 import type { VolumeStore } from '../usecases/cluster.ts';
 import { isConflict, isNotFound, type KubeApi } from './api.ts';
 import type { LocalVolumeObject } from './custom-objects.ts';
@@ -13,6 +20,8 @@ import type { Reflector } from './reflector.ts';
 const publishedAnnotation = 'berth.dev/published';
 /** Set before a PersistentVolume with the policy Retain is let go. */
 const retainedAnnotation = 'berth.dev/retained';
+/** `<name>/<uid>` of the first of the volumes that were made together for a pod. */
+const followsAnnotation = 'berth.dev/follows';
 
 export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
   const { metadata, spec, status = {} } = object;
@@ -31,12 +40,30 @@ export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
     heldByControl: finalizers.includes(controlFinalizer),
     heldByAgent: finalizers.includes(agentFinalizer),
     published: metadata.annotations?.[publishedAnnotation] === 'true',
+    follows: toVolumeRef(metadata.annotations?.[followsAnnotation]),
     retained: metadata.annotations?.[retainedAnnotation] === 'true',
+    nodeLostSince: optionalTime(metadata.annotations?.[nodeLostSinceAnnotation]),
+    givenUp: metadata.annotations?.[givenUpAnnotation] === 'true',
   };
+}
+
+function toVolumeRef(text: string | undefined): VolumeRef | undefined {
+  const [name = '', uid = ''] = text?.split('/') ?? [];
+  return text === undefined ? undefined : { name, uid };
+}
+
+function followerMark({ name, uid }: VolumeRef): Record<string, string> {
+  return { [followsAnnotation]: `${name}/${uid}` };
 }
 
 function optionalBytes(n: number | undefined): Bytes | undefined {
   return n === undefined ? undefined : bytes(n);
+}
+
+/** One that cannot be read is none: the waiting begins anew then. */
+function optionalTime(text = ''): number | undefined {
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 function path(name?: string): string {
@@ -57,17 +84,26 @@ export function localVolumeStore(
     const object = await readLive<LocalVolumeObject>(api, path(name));
     return object && toLocalVolume(object);
   };
-  const mark = ({ name, uid, resourceVersion }: LocalVolume, annotation: string) =>
+  const mark = (
+    { name, uid, resourceVersion }: LocalVolume,
+    annotations: Record<string, string>,
+  ): Promise<boolean> =>
     unlessChanged(async () => {
-      const annotations = { [annotation]: 'true' };
       await api.patch(path(name), 'merge', { metadata: { resourceVersion, uid, annotations } });
     });
   return {
+    *list() {
+      for (const object of memory.list()) {
+        yield toLocalVolume(object);
+      }
+    },
     get,
     read,
-    ensure: async (name, spec) => toLocalVolume(await ensureObject(api, name, spec)),
-    markPublished: (volume) => mark(volume, publishedAnnotation),
-    markRetained: (volume) => mark(volume, retainedAnnotation),
+    ensure: async (name, spec, first) =>
+      toLocalVolume(await ensureLocalVolume(api, name, spec, first && followerMark(first))),
+    markFollower: (volume, first) => mark(volume, followerMark(first)),
+    markPublished: (volume) => mark(volume, { [publishedAnnotation]: 'true' }),
+    markRetained: (volume) => mark(volume, { [retainedAnnotation]: 'true' }),
     markDeleted: ({ name, uid, resourceVersion }) =>
       unlessChanged(() => api.delete(path(name), { uid, resourceVersion })),
     releaseToAgent: (volume) => dropFinalizer(api, path(volume.name), volume.uid, controlFinalizer),
@@ -76,7 +112,7 @@ export function localVolumeStore(
 }
 
 /** @returns false where the object was changed or removed by another hand in between */
-async function unlessChanged(write: () => Promise<void>): Promise<boolean> {
+export async function unlessChanged(write: () => Promise<void>): Promise<boolean> {
   try {
     await write();
     return true;
@@ -88,13 +124,16 @@ async function unlessChanged(write: () => Promise<void>): Promise<boolean> {
   }
 }
 
-async function ensureObject(
+/** Makes the object, or gives the one that is there. */
+export async function ensureLocalVolume(
   api: KubeApi,
   name: string,
   spec: VolumeSpec,
+  annotations?: Record<string, string>,
 ): Promise<LocalVolumeObject> {
   const metadata = {
     name,
+    annotations,
     labels: { [nodeLabel]: labelValue(spec.node) },
     finalizers: [controlFinalizer, agentFinalizer],
   };

@@ -1,4 +1,5 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { NodeState } from '../model/node.ts';
 import { poolOfCapacityAnnotation } from '../model/names.ts';
 import { parsePoolReport, type PoolReport } from '../model/pool.ts';
 import type { Result } from '../model/result.ts';
@@ -7,6 +8,7 @@ import type { Ledger, Room } from '../scheduling/ledger.ts';
 import type { Labels } from '../scheduling/node-affinity.ts';
 import type { NodeReader } from '../usecases/cluster.ts';
 import type { Now } from '../usecases/ports.ts';
+import { toNodeState } from './node-state.ts';
 import type { Lease, Node } from './objects.ts';
 
 /** What a volume of a size occupies in a pool, or nothing where its StoragePool cannot be read. */
@@ -73,17 +75,19 @@ class KnownPool implements PoolFacts {
 class KnownNode implements NodeFacts {
   readonly name: string;
   readonly labels: Labels;
+  readonly state: NodeState;
   readonly pools: ReadonlyMap<string, KnownPool>;
   readonly #isAlive: () => boolean;
 
   constructor(
     name: string,
-    labels: Labels,
+    { labels, state }: { labels: Labels; state: NodeState },
     pools: ReadonlyMap<string, KnownPool>,
     isAlive: () => boolean,
   ) {
     this.name = name;
     this.labels = labels;
+    this.state = state;
     this.pools = pools;
     this.#isAlive = isAlive;
   }
@@ -109,9 +113,15 @@ export class NodeIndex implements NodeReader {
   readonly #nodes = new Map<string, KnownNode>();
   readonly #heartbeats = new Map<string, Heartbeat>();
   readonly #options: NodeIndexOptions;
+  readonly #returned: ((node: string) => void)[] = [];
 
   constructor(options: NodeIndexOptions) {
     this.#options = options;
+  }
+
+  /** Calls `listener` when a node that was silent gives a sign of life. */
+  onReturn(listener: (node: string) => void): void {
+    this.#returned.push(listener);
   }
 
   node(name: string): NodeFacts | undefined {
@@ -123,7 +133,8 @@ export class NodeIndex implements NodeReader {
   }
 
   /** Takes over a node, as the Node object says it. */
-  putNode({ metadata = {} }: Node): void {
+  putNode(node: Node): void {
+    const { metadata = {} } = node;
     const name = metadata.name ?? '';
     const before = this.#nodes.get(name)?.pools.keys() ?? [];
     const pools = new Map<string, KnownPool>();
@@ -140,7 +151,8 @@ export class NodeIndex implements NodeReader {
     }
     const heartbeat = this.#heartbeatOf(name);
     const isAlive = (): boolean => this.#isFresh(heartbeat);
-    this.#nodes.set(name, new KnownNode(name, metadata.labels ?? {}, pools, isAlive));
+    const said = { labels: metadata.labels ?? {}, state: toNodeState(node) };
+    this.#nodes.set(name, new KnownNode(name, said, pools, isAlive));
   }
 
   removeNode(name: string): void {
@@ -153,15 +165,20 @@ export class NodeIndex implements NodeReader {
 
   /** Takes over a sign of life. What is read first may be old, so its own time counts then. */
   putHeartbeat({ spec = {} }: Lease): void {
-    const heartbeat = this.#heartbeatOf(spec.holderIdentity ?? '');
+    const name = spec.holderIdentity ?? '';
+    const heartbeat = this.#heartbeatOf(name);
     const renewTime = spec.renewTime ?? '';
     if (heartbeat.renewTime === renewTime) {
       return;
     }
     const now = this.#options.now();
     const isFirst = heartbeat.renewTime === undefined;
+    const wasFresh = this.#isFresh(heartbeat);
     heartbeat.seenAt = isFirst ? Math.min(now, Date.parse(renewTime) || 0) : now;
     heartbeat.renewTime = renewTime;
+    if (!wasFresh && this.#isFresh(heartbeat)) {
+      this.#returned.forEach((tell) => tell(name));
+    }
   }
 
   removeHeartbeat({ spec = {} }: Lease): void {

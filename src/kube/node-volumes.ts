@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { agentFinalizer } from '../model/names.ts';
 import type { LocalVolume, VolumeStatus } from '../model/volume.ts';
 import type { NodeVolumes } from '../usecases/node-ports.ts';
@@ -35,11 +36,14 @@ function pathOf({ name }: LocalVolume, subresource?: 'status'): string {
   return resourcePath('localvolumes', { name, ...(subresource && { subresource }) });
 }
 
-const statusFields = ['phase', 'path', 'allocatedBytes', 'generation', 'message'] as const;
+const statusFields = [
+  ...(['phase', 'path', 'allocatedBytes', 'generation', 'message'] as const),
+  'erased' as const,
+];
 
 /** The fields that differ; null takes one away (RFC 7396). */
 function statusChanges(before: VolumeStatus, after: VolumeStatus): Record<string, unknown> {
-  const changed = statusFields.filter((field) => before[field] !== after[field]);
+  const changed = statusFields.filter((field) => !isDeepStrictEqual(before[field], after[field]));
   return Object.fromEntries(changed.map((field) => [field, after[field] ?? null]));
 }
 

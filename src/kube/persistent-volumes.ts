@@ -1,5 +1,10 @@
 import type { Claim, VolumeClass } from '../model/claim.ts';
-import { controlFinalizer, provisionedByAnnotation, provisioner } from '../model/names.ts';
+import {
+  controlFinalizer,
+  hostnameLabel,
+  provisionedByAnnotation,
+  provisioner,
+} from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import { formatQuantity } from '../model/quantity.ts';
 import { PermanentError } from '../model/errors.ts';
@@ -16,6 +21,7 @@ export function toPersistentVolume(object: PersistentVolumeObject): PersistentVo
   return {
     name: metadata.name ?? '',
     uid: metadata.uid ?? '',
+    resourceVersion: metadata.resourceVersion ?? '',
     phase: status.phase ?? 'Pending',
     claimUid: spec.claimRef?.uid,
     reclaimPolicy: spec.persistentVolumeReclaimPolicy ?? 'Retain',
@@ -32,8 +38,6 @@ export interface PersistentVolumePorts {
   /** The value of the node's `kubernetes.io/hostname` label. */
   readonly hostname: (node: string) => string | undefined;
 }
-
-const hostnameLabel = 'kubernetes.io/hostname';
 
 export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentVolumeStore {
   const { api, memory, hostname } = ports;
@@ -59,9 +63,12 @@ export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentV
         if (!isConflict(error)) {
           throw error;
         }
-        const { spec } = await api.get<PersistentVolumeObject>(path(volume.name));
+        const { spec, metadata } = await api.get<PersistentVolumeObject>(path(volume.name));
         if (spec?.claimRef?.uid !== claim.ref.uid) {
           throw new PermanentError(`${volume.name} exists for another claim`, { cause: error });
+        }
+        if (metadata?.deletionTimestamp !== undefined) {
+          throw new Error(`PersistentVolume ${volume.name} is being deleted`, { cause: error });
         }
       }
     },
@@ -75,6 +82,18 @@ export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentV
         throw error;
       }
       await dropFinalizer(api, path(name), uid, controlFinalizer);
+    },
+    letGo: async ({ name, uid, resourceVersion }) => {
+      try {
+        const { metadata = {} } = await api.get<PersistentVolumeObject>(path(name));
+        const finalizers = metadata.finalizers?.filter((one) => one !== controlFinalizer);
+        await api.patch(path(name), 'merge', { metadata: { uid, resourceVersion, finalizers } });
+      } catch (error) {
+        // Whoever has changed it decides; the news of that comes here too.
+        if (!isConflict(error) && !isNotFound(error)) {
+          throw error;
+        }
+      }
     },
   };
 }

@@ -2,7 +2,7 @@ import { wakeAnnotation } from '../model/names.ts';
 import { parsePod, type Pod } from '../model/pod.ts';
 import type { PodStore } from '../usecases/cluster.ts';
 import type { Now } from '../usecases/ports.ts';
-import { isConflict, isNotFound, type KubeApi } from './api.ts';
+import { deleteOnly, isConflict, isNotFound, type KubeApi } from './api.ts';
 import { readLive } from './live.ts';
 import type { Pod as PodApiObject } from './objects.ts';
 import { resourcePath } from './paths.ts';
@@ -17,6 +17,10 @@ export function podStore(api: KubeApi, memory: Reflector<PodApiObject>, now: Now
           yield pod;
         }
       }
+    },
+    get: (namespace, name) => {
+      const object = memory.get(`${namespace}/${name}`);
+      return object && toPod(object);
     },
     read: async (namespace, name) => {
       const object = await readLive<PodApiObject>(api, resourcePath('pods', { namespace, name }));
@@ -51,6 +55,26 @@ export function podStore(api: KubeApi, memory: Reflector<PodApiObject>, now: Now
         }
       }
     },
+    usersOf: async ({ namespace, name }, node) => {
+      const path = resourcePath('pods', { namespace });
+      const on = (nodeName: string): Promise<{ items: PodApiObject[] }> =>
+        api.get(path, { fieldSelector: `spec.nodeName=${nodeName}` });
+      const lists = await Promise.all([on(node), on('')]);
+      return lists
+        .flatMap(({ items }) => items)
+        .flatMap((object) => {
+          const pod = toPod(object);
+          const uses = pod?.claims.some((claim) => claim.name === name) === true;
+          const replaceable =
+            object.metadata?.ownerReferences?.some((one) => one.controller) === true;
+          return uses ? [{ pod, replaceable }] : [];
+        });
+    },
+    delete: ({ namespace, name, uid }, force) =>
+      deleteOnly(api, resourcePath('pods', { namespace, name }), {
+        uid,
+        ...(force && { gracePeriodSeconds: 0 }),
+      }),
   };
 }
 

@@ -1,4 +1,3 @@
-import { Watch, type KubeConfig } from '@kubernetes/client-node';
 import { describeError } from '../model/errors.ts';
 import { sleep } from '../platform/sleep.ts';
 import type { Log } from '../usecases/ports.ts';
@@ -20,8 +19,16 @@ export interface Reflector<T> {
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** Begins to watch a collection; the controller ends it. */
+export type OpenWatch = (
+  path: string,
+  query: Query,
+  onEvent: (type: string, object: unknown) => void,
+  onEnd: (error: unknown) => void,
+) => Promise<AbortController>;
+
 export interface ReflectorOptions<T> {
-  readonly config: KubeConfig;
+  readonly openWatch: OpenWatch;
   readonly api: KubeApi;
   readonly log: Log;
   readonly path: string;
@@ -54,7 +61,7 @@ interface WatchEnd {
  * The protocol: kubernetes.io/docs/reference/using-api/api-concepts, "Efficient detection of changes".
  */
 export function createReflector<T extends KubeObject>(options: ReflectorOptions<T>): Reflector<T> {
-  const { config, api, log, path, selector = {}, trim = (object: T) => object } = options;
+  const { openWatch, api, log, path, selector = {}, trim = (object: T) => object } = options;
   const objects = new Map<string, T>();
   const listeners: ChangeListener<T>[] = [];
   let synced = false;
@@ -108,7 +115,8 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
   function watch(from: string, signal: AbortSignal): Promise<WatchEnd> {
     let version = from;
     let expired = false;
-    const apply = (type: string, object: T & { code?: number }): void => {
+    const apply = (type: string, given: unknown): void => {
+      const object = given as T;
       if (type === 'ERROR') {
         expired = true;
         return;
@@ -135,7 +143,7 @@ export function createReflector<T extends KubeObject>(options: ReflectorOptions<
         const gone = (error as { statusCode?: number } | null)?.statusCode === 410;
         resolve({ resourceVersion: version, expired: expired || gone, error });
       };
-      void new Watch(config).watch(path, query, apply, done).then((controller) => {
+      void openWatch(path, query, apply, done).then((controller) => {
         stop = () => controller.abort();
         if (signal.aborted) {
           stop();

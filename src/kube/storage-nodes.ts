@@ -1,21 +1,31 @@
 import { bytes } from '../model/bytes.ts';
 import { apiVersion } from '../model/names.ts';
-import type { NodeStanding, StandingStore } from '../usecases/node-ports.ts';
+import type { NodeStanding, OrphanStanding, StandingStore } from '../usecases/node-ports.ts';
 import { isNotFound, type KubeApi } from './api.ts';
-import type { StorageNodeObject } from './custom-objects.ts';
+import type { Orphan, StorageNodeObject } from './custom-objects.ts';
 import { readLive } from './live.ts';
 import { resourcePath } from './paths.ts';
 
+/** An orphan as it stands in JSON. */
+export function toOrphanStanding(orphan: Orphan): OrphanStanding {
+  const { usableBytes } = orphan;
+  return {
+    ...orphan,
+    bytes: bytes(orphan.bytes),
+    usableBytes: usableBytes === undefined ? undefined : bytes(usableBytes),
+  };
+}
+
 export interface NodeIdentity {
   readonly node: string;
-  /** Another one under the same name means other disks. */
-  readonly machineId: string;
+  /** What is to be written down of the machine; nothing leaves what is written. */
+  readonly machineId: () => string | undefined;
   readonly agentVersion: string;
 }
 
 export interface StorageNodeStore extends StandingStore {
   /** What an earlier agent of this node has written; empty where none has. Live. */
-  read(): Promise<Partial<NodeStanding>>;
+  read(): Promise<Partial<NodeStanding> & { readonly machineId?: string }>;
 }
 
 /**
@@ -23,16 +33,17 @@ export interface StorageNodeStore extends StandingStore {
  * is known of its disks.
  */
 export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageNodeStore {
-  const { node: name, machineId: machineID, agentVersion } = identity;
+  const { node: name, agentVersion } = identity;
   let written = '';
 
-  async function read(): Promise<Partial<NodeStanding>> {
+  async function read(): ReturnType<StorageNodeStore['read']> {
     const object = await readLive<StorageNodeObject>(api, resourcePath('storagenodes', { name }));
-    const { generation, orphans } = object?.status ?? {};
+    const { machineID, generation, orphans } = object?.status ?? {};
     return {
+      ...(machineID !== undefined && { machineId: machineID }),
       ...(generation !== undefined && { generation }),
       ...(orphans !== undefined && {
-        orphans: orphans.map((orphan) => ({ ...orphan, bytes: bytes(orphan.bytes) })),
+        orphans: orphans.map(toOrphanStanding),
       }),
     };
   }
@@ -43,6 +54,7 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
   }
 
   async function write({ generation, pools, orphans }: NodeStanding): Promise<void> {
+    const machineID = identity.machineId();
     const status = { machineID, agentVersion, generation, pools, orphans };
     const text = JSON.stringify(status);
     if (text === written) {

@@ -20,7 +20,7 @@ export interface Claim {
   /** The node that a scheduler with VolumeBinding has chosen for it. */
   readonly selectedNode: string;
   /** The pod that the claim was made for, where it is one of a generic ephemeral volume. */
-  readonly ownerPodUid: string | undefined;
+  readonly ownerPod: { readonly name: string; readonly uid: string } | undefined;
 }
 
 /** A StorageClass, as far as it is read. */

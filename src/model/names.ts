@@ -20,10 +20,18 @@ export const agentFinalizer = 'berth.dev/agent';
  */
 export const controlFinalizer = 'berth.dev/control';
 
+/** Set by kubelet, and what the node affinity of a Local PersistentVolume names. */
+export const hostnameLabel = 'kubernetes.io/hostname';
+
 /** On LocalVolumes and node Leases: the node, or its hash (see `labelValue`). */
 export const nodeLabel = 'berth.dev/node';
 /** On a waiting pod: changed to make an old scheduler look at the pod again. */
 export const wakeAnnotation = 'berth.dev/wake';
+
+/** On LocalVolumes: when control first saw that the node is lost; RFC 3339. */
+export const nodeLostSinceAnnotation = 'berth.dev/node-lost-since';
+/** On LocalVolumes: `true` once its claim is taken away because the node stayed lost. */
+export const givenUpAnnotation = 'berth.dev/given-up';
 
 const capacityPrefix = 'capacity.berth.dev/';
 const poolPrefix = 'pool.berth.dev/';
@@ -54,3 +62,8 @@ export function volumeName(claimUid: string): string {
 /** A pool name is a DNS label of at most 40 characters, so every key built from it is legal. */
 export const maxPoolNameLength = 40;
 export const poolNamePattern = /^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$/;
+
+/** Whether a text from outside can be a file's name: it leads nowhere else. */
+export function isPathSafe(name: string): boolean {
+  return /^[^/\0]+$/.test(name);
+}

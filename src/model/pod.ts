@@ -23,10 +23,16 @@ export interface Pod {
   readonly schedulerName: string;
   /** Empty while it waits for a node. */
   readonly nodeName: string;
+  /** The node on which others were evicted for its sake; empty where nobody was. */
+  readonly nominatedNode: string;
+  /** Whether a scheduler, or a gate before it, has said why the pod is not placed. */
+  readonly seenByScheduler: boolean;
   readonly priority: number;
   readonly deleting: boolean;
   /** Milliseconds since the epoch; 0 where it is not known. */
   readonly createdAt: number;
+  /** It may run on a node that is cordoned, as the pods of a DaemonSet may. */
+  readonly toleratesCordon: boolean;
   readonly claims: readonly PodClaim[];
 }
 
@@ -49,7 +55,19 @@ export interface PodObject {
     readonly nodeName?: string;
     readonly priority?: number;
     readonly volumes?: readonly VolumeObject[] | null;
+    readonly tolerations?: readonly Toleration[] | null;
   };
+  readonly status?: {
+    readonly nominatedNodeName?: string;
+    readonly conditions?: readonly { readonly type: string }[] | null;
+  };
+}
+
+export interface Toleration {
+  readonly key?: string;
+  readonly operator?: string;
+  readonly value?: string;
+  readonly effect?: string;
 }
 
 interface VolumeObject {
@@ -73,14 +91,31 @@ export function parsePod(object: PodObject): Result<Pod, string> {
     ...identity,
     deleting,
     createdAt,
+    ...parsePodStatus(object.status ?? {}),
     ...parsePodSpec(object.spec ?? {}, identity.name),
   });
+}
+
+function parsePodStatus(status: NonNullable<PodObject['status']>) {
+  const { nominatedNodeName = '', conditions } = status;
+  const seenByScheduler = (conditions ?? []).some(({ type }) => type === 'PodScheduled');
+  return { nominatedNode: nominatedNodeName, seenByScheduler };
 }
 
 function parsePodSpec(spec: NonNullable<PodObject['spec']>, podName: string) {
   const { schedulerName = 'default-scheduler', nodeName = '', priority = 0, volumes } = spec;
   const claims = (volumes ?? []).flatMap((volume) => claimOf(volume, podName));
-  return { schedulerName, nodeName, priority, claims };
+  const toleratesCordon = (spec.tolerations ?? []).some(isForCordon);
+  return { schedulerName, nodeName, priority, claims, toleratesCordon };
+}
+
+const cordonTaint = 'node.kubernetes.io/unschedulable';
+
+/** Whether it tolerates the taint of a cordoned node: no value, effect NoSchedule (core/v1 ToleratesTaint). */
+export function isForCordon({ key = '', operator, value = '', effect = '' }: Toleration): boolean {
+  const namesTaint = key === cordonTaint || (key === '' && operator === 'Exists');
+  const matches = operator === 'Exists' || value === '';
+  return namesTaint && matches && (effect === '' || effect === 'NoSchedule');
 }
 
 /** A generic ephemeral volume's claim is called `<pod>-<volume>` (Kubernetes' ephemeral controller). */

@@ -1,4 +1,5 @@
 import { poolNamePattern } from './names.ts';
+import { isOnNodeLost, keepOnNodeLost, onNodeLostAllowed, type OnNodeLost } from './node-loss.ts';
 import { err, ok, type Result } from './result.ts';
 import { erasePolicies, fsTypes, type ErasePolicy, type FsType } from './volume.ts';
 
@@ -13,10 +14,6 @@ export interface ClassParameters {
   readonly erase: ErasePolicy;
   readonly onNodeLost: OnNodeLost;
 }
-
-/** `keep` waits for the node, and the data on it, for ever. */
-const nodeLossPolicies = ['keep'] as const;
-export type OnNodeLost = (typeof nodeLossPolicies)[number];
 
 const known = ['pool', 'placement', 'fsType', 'erase', 'onNodeLost'];
 
@@ -40,7 +37,10 @@ export function parseClassParameters(
   const placement = take('placement', placements, 'spread');
   const fsType = take('fsType', fsTypes, 'ext4');
   const erase = take('erase', erasePolicies, 'discard');
-  const onNodeLost = take('onNodeLost', nodeLossPolicies, 'keep');
+  const onNodeLost = given['onNodeLost'] ?? keepOnNodeLost;
+  if (!isOnNodeLost(onNodeLost)) {
+    mistakes.push(`onNodeLost is "${onNodeLost}": allowed are ${onNodeLostAllowed}`);
+  }
   const pool = given['pool'] ?? '';
   if (!poolNamePattern.test(pool)) {
     mistakes.push(`pool is "${pool}": the name of a StoragePool is required`);

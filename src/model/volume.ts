@@ -1,4 +1,5 @@
 import type { Bytes } from './bytes.ts';
+import type { OnNodeLost } from './node-loss.ts';
 
 export const volumeModes = ['Filesystem', 'Block'] as const;
 export type VolumeMode = (typeof volumeModes)[number];
@@ -26,6 +27,21 @@ export interface ClaimRef {
  */
 export type VolumePhase = 'Pending' | 'Ready' | 'Failed' | 'Lost';
 
+/** What tells one volume from every other, on disk too. */
+export interface VolumeIdentity {
+  readonly name: string;
+  /** The uid of the LocalVolume it was made for; tells it from a namesake. */
+  readonly volumeUid: string;
+}
+
+/** How the bytes of a volume were erased, before the volume went. */
+export interface Erasure {
+  readonly policy: ErasePolicy;
+  readonly at: string;
+  /** What was done, or why it could not be. */
+  readonly result: string;
+}
+
 /** What control writes and never changes. */
 export interface VolumeSpec {
   readonly node: string;
@@ -36,6 +52,13 @@ export interface VolumeSpec {
   readonly fsType: FsType;
   readonly claimRef: ClaimRef;
   readonly erase: ErasePolicy;
+  /** Missing where it was made before this could be asked for: it is kept. */
+  readonly onNodeLost?: OnNodeLost;
+  /**
+   * What is on the disk already and becomes this volume. Until the volume is published its data
+   * belongs to somebody who only tried to get it back: it is never erased then.
+   */
+  readonly adopts?: VolumeIdentity | undefined;
 }
 
 /** What the agent writes. */
@@ -48,6 +71,13 @@ export interface VolumeStatus {
   /** The first report of the node in which this volume is counted. */
   readonly generation?: number | undefined;
   readonly message?: string | undefined;
+  readonly erased?: Erasure | undefined;
+}
+
+/** One LocalVolume, and no other that may have its name later. */
+export interface VolumeRef {
+  readonly name: string;
+  readonly uid: string;
 }
 
 /** One LocalVolume: an entry of the durable ledger. */
@@ -64,8 +94,17 @@ export interface LocalVolume {
   /** A PersistentVolume was, or is about to be, made for it: data may be in it. */
   readonly published: boolean;
   /**
+   * The first of the volumes that were made with it for one pod. When that one is published this
+   * one will be, so its space is kept.
+   */
+  readonly follows?: VolumeRef | undefined;
+  /**
    * Its PersistentVolume had the policy Retain and has come to its end: the data stays until
    * somebody deletes the LocalVolume by hand.
    */
   readonly retained?: boolean | undefined;
+  /** When its node was first seen lost, in milliseconds since the epoch; missing while it is not. */
+  readonly nodeLostSince?: number | undefined;
+  /** The time of waiting for its node is over, and its claim was taken away. */
+  readonly givenUp?: boolean | undefined;
 }

@@ -1,4 +1,5 @@
 import { Gauge, Histogram, type Registry } from 'prom-client';
+import { sumBytes } from '../model/bytes.ts';
 import type { NodeMeter } from '../usecases/node-ports.ts';
 
 /** Counts what the agent does, for Prometheus. */
@@ -25,7 +26,20 @@ export function nodeMeter(registry: Registry): NodeMeter {
   });
   const orphans = new Gauge({
     name: 'berth_node_orphans',
-    help: 'Volumes on disk that nobody asks for.',
+    help: 'Things on disk that nobody asks for.',
+    labelNames: ['pool'],
+    registers,
+  });
+  const orphanBytes = new Gauge({
+    name: 'berth_node_orphan_bytes',
+    help: 'What those occupy.',
+    labelNames: ['pool'],
+    registers,
+  });
+  const lostVolumes = new Gauge({
+    name: 'berth_node_lost_volumes',
+    help: 'Volumes that were made and whose disk has vanished.',
+    labelNames: ['pool'],
     registers,
   });
   return {
@@ -40,16 +54,18 @@ export function nodeMeter(registry: Registry): NodeMeter {
         throw error;
       }
     },
-    pools: (standing, allocated) => {
-      poolBytes.reset();
-      healthy.reset();
+    pools: (standing, allocated, lost) => {
+      [poolBytes, healthy, orphans, orphanBytes, lostVolumes].forEach((gauge) => gauge.reset());
       for (const { name: pool, total, free, healthy: isHealthy } of standing.pools) {
         poolBytes.set({ pool, kind: 'total' }, total);
         poolBytes.set({ pool, kind: 'free' }, free);
         poolBytes.set({ pool, kind: 'allocated' }, allocated.get(pool) ?? 0);
         healthy.set({ pool }, isHealthy ? 1 : 0);
+        lostVolumes.set({ pool }, lost.get(pool) ?? 0);
+        const unasked = standing.orphans.filter((orphan) => orphan.pool === pool);
+        orphans.set({ pool }, unasked.length);
+        orphanBytes.set({ pool }, sumBytes(unasked.map(({ bytes }) => bytes)));
       }
-      orphans.set(standing.orphans.length);
     },
   };
 }

@@ -3,8 +3,8 @@ import { ifThere } from './files.ts';
 
 /** The version of this program, as its package says. */
 export async function programVersion(): Promise<string> {
-  // From src/platform, and from dist/src/platform once it is built.
-  for (const path of ['../../package.json', '../../../package.json']) {
+  // From dist, where all files are beside each other, and from src/platform.
+  for (const path of ['../package.json', '../../package.json']) {
     const text = await ifThere(readFile(new URL(path, import.meta.url), 'utf8'));
     if (text !== undefined) {
       return (JSON.parse(text) as { version: string }).version;

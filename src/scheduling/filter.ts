@@ -1,4 +1,6 @@
 import { bytes, formatBytes, sumBytes, type Bytes } from '../model/bytes.ts';
+import { hostnameLabel } from '../model/names.ts';
+import type { NodeState } from '../model/node.ts';
 import type { Room } from './ledger.ts';
 import type { PodNeeds, VolumeNeed } from './needs.ts';
 import { matchesTerms, type Labels } from './node-affinity.ts';
@@ -19,6 +21,7 @@ export interface NodeFacts {
   readonly labels: Labels;
   /** False when the node's agent has been silent for too long. */
   readonly alive: boolean;
+  readonly state: NodeState;
   readonly poolNames: readonly string[];
   readonly pool: (name: string) => PoolFacts | undefined;
 }
@@ -28,6 +31,7 @@ export type Rejection =
   | { readonly kind: 'unknown-node' }
   | { readonly kind: 'pinned'; readonly claim: string }
   | { readonly kind: 'agent-silent' }
+  | { readonly kind: 'no-hostname' }
   | { readonly kind: 'no-pool'; readonly pool: string }
   | { readonly kind: 'pool-unhealthy'; readonly pool: string }
   | { readonly kind: 'report-unreadable'; readonly pool: string }
@@ -96,6 +100,9 @@ export function fitNode(pins: PodNeeds['pins'], groups: NeedsByPool, node: NodeF
   if (groups.length > 0 && !node.alive) {
     return { rejection: { kind: 'agent-silent' } };
   }
+  if (groups.length > 0 && !node.labels[hostnameLabel]) {
+    return { rejection: { kind: 'no-hostname' } };
+  }
   const fit: PoolFit[] = [];
   for (const { pool, needs } of groups) {
     const verdict = fitPool(pool, needs, node.pool(pool));
@@ -161,6 +168,8 @@ export function describeRejection(rejection: Rejection): string {
       return `berth: volume of claim ${rejection.claim} is on another node`;
     case 'agent-silent':
       return 'berth: the agent of the node is silent';
+    case 'no-hostname':
+      return `berth: the node has no label ${hostnameLabel}`;
     case 'no-pool':
       return `berth: no pool ${rejection.pool} on the node`;
     case 'pool-unhealthy':

@@ -1,3 +1,4 @@
+import { claimText } from '../model/claim.ts';
 import { describeError } from '../model/errors.ts';
 import type { Pod } from '../model/pod.ts';
 import { err, ok, type Result } from '../model/result.ts';
@@ -8,7 +9,8 @@ import type { BindLoad } from './bind-load.ts';
 import type { Lookup, NodeReader, PodStore } from './cluster.ts';
 import type { EventSink, ObjectRef } from './ports.ts';
 import type { Provision } from './provision.ts';
-import { resolveNeeds, type ResolvedPod } from './resolve-needs.ts';
+import { refuseNewVolumes } from './refuse-new-volumes.ts';
+import { resolveNeeds, type ResolvedPod, type UnboundClaim } from './resolve-needs.ts';
 
 export interface BindRequest {
   readonly namespace: string;
@@ -85,18 +87,47 @@ async function tryBind(request: BindRequest, ports: BindPorts): Promise<Result<v
   if (!resolved.ok) {
     return resolved;
   }
-  const { needs, unbound } = resolved.value;
+  const problem = await makeVolumes(pod, node, resolved.value, ports);
+  return problem === undefined ? postBinding(pod, node, ports) : err(problem);
+}
+
+/** @returns why the pod cannot be bound, or nothing where all its volumes are on the node */
+async function makeVolumes(
+  pod: Pod,
+  node: string,
+  { needs, unbound }: ResolvedPod,
+  ports: BindPorts,
+): Promise<string | undefined> {
   const stray = needs.pins.find((pin) => !admits(pin, node, ports.nodes));
   if (stray) {
-    return err(`the volume of claim ${stray.claim} is not on node ${node}`);
+    return `the volume of claim ${stray.claim} is not on node ${node}`;
   }
-  if (unbound.length > 0) {
-    const made = await ports.provision(unbound, node, () => ports.holds.end(uid));
-    if (!made.ok) {
-      return err(made.error.message);
-    }
+  const refusal = refuseNewVolumes(pod, needs, ports.nodes.node(node));
+  if (refusal !== undefined || unbound.length === 0) {
+    return refusal;
   }
-  return postBinding(pod, node, ports);
+  const made = await ports.provision(unbound, node, () => ports.holds.end(pod.uid));
+  return made.ok ? findChange(pod, unbound, ports) : made.error.message;
+}
+
+/**
+ * What has changed while the volumes were made. API servers of old do not compare the uid in a
+ * Binding: without this look they would bind a namesake, or a pod without its volumes.
+ */
+async function findChange(
+  { namespace, name, uid }: Pod,
+  unbound: readonly UnboundClaim[],
+  { pods, lookup }: BindPorts,
+): Promise<string | undefined> {
+  const [now, claims] = await Promise.all([
+    pods.read(namespace, name),
+    Promise.all(unbound.map(({ claim: { ref } }) => lookup.claim(ref.namespace, ref.name))),
+  ]);
+  if (now?.uid !== uid) {
+    return `pod ${namespace}/${name} with uid ${uid} is gone`;
+  }
+  const replaced = unbound.find(({ claim }, i) => claims[i]?.ref.uid !== claim.ref.uid);
+  return replaced && `claim ${claimText(replaced.claim.ref)} was deleted while its volume was made`;
 }
 
 async function postBinding(

@@ -1,6 +1,7 @@
 import type { Claim, VolumeClass } from '../model/claim.ts';
+import type { NodeState } from '../model/node.ts';
 import type { Pod } from '../model/pod.ts';
-import type { LocalVolume, VolumeSpec } from '../model/volume.ts';
+import type { ClaimRef, LocalVolume, VolumeRef, VolumeSpec } from '../model/volume.ts';
 import type { NodeFacts } from '../scheduling/filter.ts';
 import type { NodeSelectorTerm } from '../scheduling/node-affinity.ts';
 
@@ -18,6 +19,7 @@ export interface Lookup {
 export interface PersistentVolume {
   readonly name: string;
   readonly uid: string;
+  readonly resourceVersion: string;
   readonly phase: string;
   readonly claimUid: string | undefined;
   readonly reclaimPolicy: string;
@@ -32,17 +34,31 @@ export interface PersistentVolume {
 /** The nodes with their pools, always from memory. */
 export interface NodeReader {
   node(name: string): NodeFacts | undefined;
+  /** Whether the agent of a node gives signs of life, also of one without a Node object. */
+  isAlive(name: string): boolean;
   names(): Iterable<string>;
+}
+
+export interface NodeStore {
+  /** Live. Nothing where there is no such Node. */
+  read(name: string): Promise<NodeState | undefined>;
 }
 
 /** The durable ledger. All writes name the uid, and where it matters the version, they rest on. */
 export interface VolumeStore {
+  /** All there are, from memory. */
+  list(): Iterable<LocalVolume>;
   /** From memory. */
   get(name: string): LocalVolume | undefined;
   /** Live. */
   read(name: string): Promise<LocalVolume | undefined>;
-  /** Makes it, or gives the one that is there: the caller compares. */
-  ensure(name: string, spec: VolumeSpec): Promise<LocalVolume>;
+  /** Makes it to follow `first`, or gives the one that is there: the caller compares. */
+  ensure(name: string, spec: VolumeSpec, first?: VolumeRef): Promise<LocalVolume>;
+  /**
+   * Records that it is handed over after `first`.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markFollower(volume: LocalVolume, first: VolumeRef): Promise<boolean>;
   /**
    * Records that a PersistentVolume will point at it, so that it is not given back any more.
    * @returns false if the object has changed since `volume` was read
@@ -80,22 +96,67 @@ export interface PersistentVolumeStore {
   ensure(volume: LocalVolume, claim: Claim, volumeClass: VolumeClass): Promise<void>;
   /** Removes it with our finalizer. May be repeated. */
   remove(volume: PersistentVolume): Promise<void>;
+  /** Takes our finalizer off one that is deleted, unless it has changed since it was read. */
+  letGo(volume: PersistentVolume): Promise<void>;
 }
 
 export interface ClaimStore {
+  /** From memory. */
+  get(namespace: string, name: string): Claim | undefined;
   /** Live. */
   read(namespace: string, name: string): Promise<Claim | undefined>;
   /** Takes the choice of a node back, so that the scheduler chooses again. */
   clearSelectedNode(claim: Claim): Promise<void>;
+  /** Deletes it, and no namesake. Gone already is done. */
+  delete(claim: ClaimRef): Promise<void>;
+}
+
+/** A pod that names a claim. */
+export interface ClaimUser {
+  readonly pod: Pod;
+  /** Something will make another pod in its place. */
+  readonly replaceable: boolean;
 }
 
 export interface PodStore {
   /** Pods that have no node yet, or have not started on theirs; from memory. */
   pending(): Iterable<Pod>;
+  /** One of them, from memory. */
+  get(namespace: string, name: string): Pod | undefined;
   /** Live. */
   read(namespace: string, name: string): Promise<Pod | undefined>;
   /** @returns false if the API server says that the pod has a node already */
   bind(pod: Pod, node: string): Promise<boolean>;
   /** Makes an old scheduler look at a waiting pod again. */
   touch(pod: Pod): Promise<void>;
+  /** The pods that name the claim, on this node or on none yet; live. */
+  usersOf(claim: ClaimRef, node: string): Promise<readonly ClaimUser[]>;
+  /**
+   * Deletes it, and no namesake. Gone already is done.
+   * @param force - do not wait for a kubelet that may never answer
+   */
+  delete(pod: Pod, force: boolean): Promise<void>;
+}
+
+/** What is written down of a volume whose node is lost. */
+export interface LossRecord {
+  /**
+   * Records when its node was first seen lost.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markNodeLost(volume: LocalVolume, since: number): Promise<boolean>;
+  /**
+   * Records that the waiting is over.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markGivenUp(volume: LocalVolume): Promise<boolean>;
+  /**
+   * Takes both records back.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markNodeBack(volume: LocalVolume): Promise<boolean>;
+  /** Asks the agent to erase the volume when it is back. May be repeated. */
+  requestPurge(volume: LocalVolume, reason: string, now: number): Promise<void>;
+  /** Lets a deleted volume go without its agent. Only after `requestPurge`. */
+  releaseFromAgent(volume: LocalVolume): Promise<void>;
 }

@@ -51,6 +51,7 @@ const otherTexts: Readonly<Partial<Record<Rejection['kind'], string>>> = {
   'no-pool': 'without the pool',
   'pool-unhealthy': 'with an unhealthy pool',
   'agent-silent': 'with a silent agent',
+  'no-hostname': 'without the label kubernetes.io/hostname',
   'report-unreadable': 'with an unreadable report',
   'unknown-node': 'not known yet',
   pinned: 'that do not hold its volume',

@@ -14,6 +14,8 @@ export interface UsablePool {
   readonly backend: string;
   /** What it is made of; two pools of one node must not share it. */
   readonly source: string;
+  /** How long orphans in it are kept: milliseconds, or `Infinity`. */
+  readonly keepForMs: number;
   readonly open: () => StorageBackend;
 }
 
@@ -25,6 +27,8 @@ export interface NodePool {
   readonly applies: boolean;
   /** Missing where nobody knows any more what the pool is made of. */
   readonly storage?: StorageBackend;
+  /** How long orphans in it are kept; for ever where nobody says so any more. */
+  readonly keepForMs?: number;
   /** Why it takes no new volumes, as far as its declaration tells. */
   readonly problem?: string;
 }
@@ -97,9 +101,9 @@ export class NodePools {
     if (!parsed.ok) {
       return { name, backend: before?.backend ?? 'unknown', applies, problem: parsed.error };
     }
-    const { backend, source, open } = parsed.value;
+    const { backend, source, keepForMs, open } = parsed.value;
     const storage = before?.text === text && before.storage ? before.storage : open();
-    const pool = { name, backend, applies, source, text, storage };
+    const pool = { name, backend, applies, source, text, storage, keepForMs };
     return applies ? pool : { ...pool, problem: 'its nodeSelector no longer selects this node' };
   }
 
@@ -107,7 +111,7 @@ export class NodePools {
   #undeclared(name: string): OpenPool {
     const problem = `there is no StoragePool ${name}, and volumes are in it`;
     const before = this.#pools.get(name) ?? { name, backend: 'unknown' };
-    return { ...before, applies: false, problem };
+    return { ...before, applies: false, problem, keepForMs: Infinity };
   }
 }
 

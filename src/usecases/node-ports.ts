@@ -1,5 +1,5 @@
 import type { Bytes } from '../model/bytes.ts';
-import type { LocalVolume, VolumeStatus } from '../model/volume.ts';
+import type { ErasePolicy, LocalVolume, VolumeIdentity, VolumeStatus } from '../model/volume.ts';
 
 /** The LocalVolumes of this node. */
 export interface NodeVolumes {
@@ -53,6 +53,41 @@ export interface OrphanStanding {
   readonly bytes: Bytes;
   readonly reason: string;
   readonly since: string;
+  /** Missing for a stray: it has none that can be trusted. */
+  readonly volumeUid?: string | undefined;
+  /** What a claim can have of it. */
+  readonly usableBytes?: Bytes | undefined;
+  /** When it is erased and removed; missing where that never happens by itself. */
+  readonly removedAt?: string | undefined;
+}
+
+/** Something on disk that others want gone, although no LocalVolume speaks of it. */
+export interface PurgeRequest {
+  readonly pool: string;
+  readonly name: string;
+  /** Missing for a stray. */
+  readonly volumeUid?: string | undefined;
+  readonly erase: ErasePolicy;
+  readonly reason: string;
+  readonly requestedAt: string;
+}
+
+/** What the StorageNode asks to be purged. */
+export interface PurgeRequests {
+  /** By `orphanKey`. */
+  get(key: string): PurgeRequest | undefined;
+  list(): readonly PurgeRequest[];
+  /** Takes the request away, and no other. May be repeated. */
+  done(request: PurgeRequest): Promise<void>;
+}
+
+/** Who asks for something on disk, as the API server knows it now. */
+export interface LiveOwners {
+  /**
+   * A LocalVolume of any node that is, or that adopts, one of these; an identity without a uid
+   * is every volume of its name.
+   */
+  find(identities: readonly VolumeIdentity[]): Promise<LocalVolume | undefined>;
 }
 
 export interface NodeStanding {
@@ -69,6 +104,11 @@ export interface StandingStore {
 
 /** What is counted for those who run the node. */
 export interface NodeMeter {
-  timed<T>(operation: 'create' | 'attach' | 'remove', work: () => Promise<T>): Promise<T>;
-  pools(standing: NodeStanding, allocated: ReadonlyMap<string, Bytes>): void;
+  timed<T>(operation: 'create' | 'adopt' | 'attach' | 'remove', work: () => Promise<T>): Promise<T>;
+  /** @param lost - per pool, how many of its volumes have vanished */
+  pools(
+    standing: NodeStanding,
+    allocated: ReadonlyMap<string, Bytes>,
+    lost: ReadonlyMap<string, number>,
+  ): void;
 }

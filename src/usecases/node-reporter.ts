@@ -1,7 +1,7 @@
-import { bytes, type Bytes } from '../model/bytes.ts';
-import { describeError } from '../model/errors.ts';
 import { apiVersion, capacityAnnotation } from '../model/names.ts';
-import { findOrphans } from './orphans.ts';
+import type { LocalVolume } from '../model/volume.ts';
+import { measurePool, type Measured } from './measure-pool.ts';
+import { findOrphans, tellOrphans } from './orphans.ts';
 import type {
   NodeBoard,
   NodeChange,
@@ -9,13 +9,12 @@ import type {
   NodeStanding,
   NodeVolumes,
   OrphanStanding,
-  PoolStanding,
   ShownNode,
   StandingStore,
 } from './node-ports.ts';
 import type { NodePool } from './node-pools.ts';
 import { decideReport, highestGeneration, shownReport } from './pool-report.ts';
-import type { EventSink, Now, PoolInventory } from './ports.ts';
+import type { EventSink, Now, ObjectRef } from './ports.ts';
 
 export interface ReporterParts {
   readonly node: string;
@@ -30,14 +29,10 @@ export interface ReporterParts {
   readonly reportSoon: () => void;
   /** A volume should be looked at: its pool works again, or it is not where it should be. */
   readonly lookAt: (volume: string) => void;
-}
-
-const nothing = bytes(0);
-
-interface Measured {
-  readonly standing: PoolStanding;
-  readonly inventory: PoolInventory;
-  readonly allocated: Bytes;
+  /** The StorageNode, for events. */
+  readonly about: () => ObjectRef;
+  /** Hears of all orphans there are, at each look. */
+  readonly onOrphans: (orphans: readonly OrphanStanding[]) => void;
 }
 
 /**
@@ -99,9 +94,15 @@ export class NodeReporter {
   async report(signal: AbortSignal): Promise<void> {
     const { board, standings, meter } = this.#parts;
     this.#measuring = Math.max(this.#last + 1, ...this.#owed.values());
+    const { volumes } = this.#parts;
+    const askedBefore = volumes.list();
     try {
       const measured = await Promise.all(
-        this.#parts.pools.list().map((pool) => this.#measure(pool, signal)),
+        this.#parts.pools.list().map((pool) => {
+          const count = (volumes: readonly string[]): void =>
+            void this.#measured.set(pool.name, new Set(volumes));
+          return measurePool(pool, count, signal);
+        }),
       );
       signal.throwIfAborted();
       this.#tellHealth(measured);
@@ -110,9 +111,14 @@ export class NodeReporter {
       if (shown !== undefined) {
         await this.#publish(measured, shown);
       }
-      const standing = this.#standing(measured, board.shown());
-      meter.pools(standing, new Map(measured.map((each) => [each.standing.name, each.allocated])));
+      // One that is made, or goes, while this is measured is asked for before or after it.
+      const asked = [...askedBefore, ...volumes.list()];
+      const standing = this.#standing(measured, asked, board.shown());
+      const allocated = new Map(measured.map((each) => [each.standing.name, each.allocated]));
+      meter.pools(standing, allocated, this.#lost());
       await standings.write(standing);
+      // Only what the StorageNode shows with its date may come to its end.
+      this.#parts.onOrphans(standing.orphans);
     } finally {
       this.#measuring = 0;
       this.#measured.clear();
@@ -160,30 +166,6 @@ export class NodeReporter {
     }
   }
 
-  async #measure(pool: NodePool, signal: AbortSignal): Promise<Measured> {
-    const { name, backend, storage, problem } = pool;
-    const about = { name, backend };
-    try {
-      if (storage === undefined) {
-        throw new Error(problem ?? 'it cannot be used');
-      }
-      const { allocated, volumes: counted, ...room } = await storage.usage(signal);
-      this.#measured.set(name, new Set(counted));
-      const inventory = await storage.list(signal);
-      const volumes = inventory.volumes.length;
-      const standing: PoolStanding =
-        problem === undefined
-          ? { ...about, healthy: true, ...room, volumes }
-          : { ...about, healthy: false, message: problem, ...noRoom, volumes };
-      return { standing, inventory, allocated };
-    } catch (error) {
-      signal.throwIfAborted();
-      const message = problem ?? describeError(error);
-      const standing = { ...about, healthy: false, message, ...noRoom, volumes: 0 };
-      return { standing, inventory: { volumes: [], strays: [] }, allocated: nothing };
-    }
-  }
-
   #tellHealth(measured: readonly Measured[]): void {
     const { node, events, lookAt, volumes } = this.#parts;
     for (const { standing } of measured) {
@@ -215,21 +197,33 @@ export class NodeReporter {
     }
   }
 
+  #lost(): ReadonlyMap<string, number> {
+    const lost = new Map<string, number>();
+    for (const { spec, status } of this.#parts.volumes.list()) {
+      lost.set(spec.pool, (lost.get(spec.pool) ?? 0) + (status.phase === 'Lost' ? 1 : 0));
+    }
+    return lost;
+  }
+
   /** Says of the pools what the Node says of them, so that both change together. */
-  #standing(measured: readonly Measured[], shown: ShownNode | undefined): NodeStanding {
+  #standing(
+    measured: readonly Measured[],
+    asked: readonly LocalVolume[],
+    shown: ShownNode | undefined,
+  ): NodeStanding {
     const pools = measured.map(({ standing }) => {
       const told = shown && shownReport(shown, standing.name);
       const { total, free, largest } = told ?? standing;
       return { ...standing, total, free, largest };
     });
+    const before = this.#orphans;
     this.#orphans = findOrphans(
-      measured.map(({ standing, inventory }) => ({ pool: standing, inventory })),
-      this.#parts.volumes.list(),
-      this.#orphans,
+      measured.map(({ standing, ...content }) => ({ pool: standing, ...content })),
+      asked,
+      before,
       new Date(this.#parts.now()).toISOString(),
     );
+    tellOrphans(this.#orphans, before, this.#parts.about(), this.#parts.events);
     return { generation: this.#last, pools, orphans: this.#orphans };
   }
 }
-
-const noRoom = { total: nothing, free: nothing, largest: nothing };

@@ -11,6 +11,24 @@ export function oneAtATime(): InTurn {
   };
 }
 
+/** A row for each key; one that nobody waits in any more is forgotten. */
+export function rowPerKey(): (key: string) => InTurn {
+  const rows = new Map<string, { readonly inTurn: InTurn; waiting: number }>();
+  return (key) => async (work) => {
+    const row = rows.get(key) ?? { inTurn: oneAtATime(), waiting: 0 };
+    rows.set(key, row);
+    row.waiting += 1;
+    try {
+      return await row.inTurn(work);
+    } finally {
+      row.waiting -= 1;
+      if (row.waiting === 0) {
+        rows.delete(key);
+      }
+    }
+  };
+}
+
 /**
  * Lets callers that come while `look` is running share its next run, so that a hundred of them
  * cost two. What a caller gets was always looked up after it asked.

@@ -1,6 +1,6 @@
 import type { Bytes } from '../model/bytes.ts';
 import { PermanentError } from '../model/errors.ts';
-import type { ErasePolicy } from '../model/volume.ts';
+import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
 
 /** Where events of the program's own running go. The event is a fixed text, data goes into fields. */
 export interface Log {
@@ -54,13 +54,6 @@ export class ForeignVolumeError extends PermanentError {
   override readonly name = 'ForeignVolumeError';
 }
 
-/** What tells one volume from every other, on disk too. */
-export interface VolumeIdentity {
-  readonly name: string;
-  /** The uid of the LocalVolume it was made for; tells it from a namesake. */
-  readonly volumeUid: string;
-}
-
 /** A cut that exists on this node. */
 export interface BackendVolume extends VolumeIdentity {
   /** The usable size. */
@@ -74,11 +67,13 @@ export interface Stray {
   readonly name: string;
   readonly bytes: Bytes;
   readonly reason: string;
+  /** The volume it says it is, where it says anything: not proven, and a warning all the same. */
+  readonly says?: VolumeIdentity | undefined;
 }
 
 export interface PoolInventory {
   readonly volumes: readonly BackendVolume[];
-  /** Never attached and never removed; shown to people instead. */
+  /** Never attached, and removed only when somebody asks for it by name. */
   readonly strays: readonly Stray[];
 }
 
@@ -117,6 +112,16 @@ export interface StorageBackend {
   ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>;
 
   /**
+   * Makes the volume `from` into the volume `to`: name and uid change, its data does not. Stopped
+   * at any moment, it is one or the other to everybody who looks after the next start.
+   *
+   * @throws ForeignVolumeError when neither is there, when it is smaller than `to` asks, or when
+   * something else stands under the name of either
+   * @throws Error while somebody still uses it; try again later
+   */
+  adopt(from: VolumeIdentity, to: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>;
+
+  /**
    * Makes sure that the volume can be used by kubelet, after a reboot too.
    * @returns the path for the PersistentVolume, the same for the whole life of the volume
    * @throws ForeignVolumeError as `find`
@@ -126,8 +131,19 @@ export interface StorageBackend {
   /**
    * Makes sure that the volume's bytes are erased as asked, it is gone and its space is free.
    * A namesake with another uid stays: the volume that was asked for is gone already.
+   * @returns what was done to the bytes, for people; nothing where the volume was gone already
    * @throws ForeignVolumeError when nobody can tell whose the thing under its name is
    * @throws Error while somebody still uses it; try again later
    */
-  remove(identity: VolumeIdentity, erase: ErasePolicy, signal: AbortSignal): Promise<void>;
+  remove(
+    identity: VolumeIdentity,
+    erase: ErasePolicy,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
+
+  /**
+   * The same for a stray, which has nothing but its name.
+   * @throws ForeignVolumeError when a volume has that name, or it is nothing to be removed blindly
+   */
+  removeStray(name: string, erase: ErasePolicy, signal: AbortSignal): Promise<string | undefined>;
 }

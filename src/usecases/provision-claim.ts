@@ -1,10 +1,12 @@
 import { claimText, isOurs, type Claim } from '../model/claim.ts';
+import { describeError, PermanentError } from '../model/errors.ts';
 import { volumeName } from '../model/names.ts';
 import type { Pod } from '../model/pod.ts';
 import { admits } from './bind-pod.ts';
 import type { ClaimStore, Lookup, NodeReader, PersistentVolumeStore, PodStore } from './cluster.ts';
 import type { EventSink, ObjectRef } from './ports.ts';
 import type { Provision } from './provision.ts';
+import { refuseNewVolumes } from './refuse-new-volumes.ts';
 import { resolveNeeds } from './resolve-needs.ts';
 
 export interface ProvisionClaimPorts {
@@ -36,9 +38,8 @@ export function provisionClaim(ports: ProvisionClaimPorts) {
     if (!claim || !isWaiting(claim, ports) || !(await isOfOurClass(claim, ports))) {
       return undefined;
     }
-    const pod = userOf(claim, ports.pods);
-    const node = claim.selectedNode || pod?.nodeName;
-    return pod && node ? provisionFor(pod, claim, node, ports) : undefined;
+    const users = usersOf(claim, ports.pods);
+    return users.length > 0 ? provisionForUsers(users, claim, ports) : undefined;
   };
 }
 
@@ -58,39 +59,48 @@ async function isOfOurClass(
   return volumeClass !== undefined && isOurs(volumeClass);
 }
 
-function userOf({ ref }: Claim, pods: PodStore): Pod | undefined {
-  for (const pod of pods.pending()) {
-    const uses =
-      pod.namespace === ref.namespace && pod.claims.some(({ name }) => name === ref.name);
-    if (uses && !pod.deleting) {
-      return pod;
-    }
-  }
-  return undefined;
+/**
+ * The pods for whose sake the claim may be provisioned: those that have a node already, or else
+ * all that wait, since a scheduler does not say for which of them it chose. They may need other
+ * claims too: one that cannot have all of its own must not stop the rest.
+ */
+function usersOf({ ref }: Claim, pods: PodStore): readonly Pod[] {
+  const users = [...pods.pending()].filter(
+    (pod) =>
+      !pod.deleting &&
+      pod.namespace === ref.namespace &&
+      pod.claims.some(({ name }) => name === ref.name),
+  );
+  const assigned = users.filter(({ nodeName }) => nodeName !== '');
+  return assigned.length > 0 ? assigned : users;
 }
 
-async function provisionFor(
-  pod: Pod,
+async function provisionForUsers(
+  pods: readonly Pod[],
   claim: Claim,
-  node: string,
   ports: ProvisionClaimPorts,
 ): Promise<number | undefined> {
-  const problem = await tryProvision(pod, claim, node, ports);
-  if (problem === undefined) {
-    return undefined;
+  const problems: string[] = [];
+  for (const pod of pods) {
+    const node = pod.nodeName || claim.selectedNode;
+    const problem = node === '' ? undefined : await tryProvision(pod, claim, node, ports);
+    if (problem === undefined) {
+      return undefined;
+    }
+    problems.push(`on node ${node}: ${problem}`);
   }
-  const text = `cannot be provisioned on node ${node}: ${problem}`;
-  ports.events.warning(claimObject(claim), 'BerthProvisioningFailed', text);
-  ports.events.warning(
-    podObject(pod),
-    'BerthProvisioningFailed',
-    `${claimText(claim.ref)} ${text}`,
-  );
-  if (claim.selectedNode === '') {
+  pods.forEach((pod, i) => tellWhy(pod, claim, problems[i] ?? '', ports));
+  if (pods.some(({ nodeName }) => nodeName !== '')) {
     return retryMs;
   }
   await ports.claims.clearSelectedNode(claim);
   return undefined;
+}
+
+function tellWhy(pod: Pod, claim: Claim, why: string, { events }: ProvisionClaimPorts): void {
+  const text = `cannot be provisioned ${why}`;
+  events.warning(claimObject(claim), 'BerthProvisioningFailed', text);
+  events.warning(podObject(pod), 'BerthProvisioningFailed', `${claimText(claim.ref)} ${text}`);
 }
 
 /** @returns what keeps it from being done, or nothing where it is done or not ours to do */
@@ -112,8 +122,20 @@ async function tryProvision(
   if (elsewhere) {
     return `the volume of claim ${elsewhere.claim} is on another node`;
   }
-  const made = await provision(unbound, node);
-  return made.ok ? undefined : made.error.message;
+  const refusal = refuseNewVolumes(pod, needs, nodes.node(node));
+  if (refusal !== undefined) {
+    return refusal;
+  }
+  try {
+    const made = await provision(unbound, node);
+    return made.ok ? undefined : made.error.message;
+  } catch (error) {
+    // Trying again would not help, but another node may.
+    if (error instanceof PermanentError) {
+      return describeError(error);
+    }
+    throw error;
+  }
 }
 
 function claimObject({ ref }: Claim): ObjectRef {

@@ -1,5 +1,6 @@
 import { formatBytes } from '../model/bytes.ts';
 import { claimText } from '../model/claim.ts';
+import { err, type Result } from '../model/result.ts';
 import type { LocalVolume, VolumeSpec } from '../model/volume.ts';
 import type { Shortage } from '../scheduling/ledger.ts';
 
@@ -36,4 +37,9 @@ export function describeShortage(shortage: Shortage): ProvisionFailure {
       return { kind: 'elsewhere', message };
     }
   }
+}
+
+export function changedMeanwhile(name: string): Result<never, ProvisionFailure> {
+  const message = `volume ${name} was changed by another hand while it was made`;
+  return err({ kind: 'changed', message });
 }

@@ -1,20 +1,13 @@
-import { claimText } from '../model/claim.ts';
+import { claimText, type Claim } from '../model/claim.ts';
 import { apiVersion } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
-import type {
-  ClaimStore,
-  PersistentVolume,
-  PersistentVolumeStore,
-  VolumeStore,
-} from './cluster.ts';
-import type { EventSink, Log, Now, ObjectRef } from './ports.ts';
+import type { ClaimStore, PersistentVolume } from './cluster.ts';
+import { giveBack } from './give-back.ts';
+import { handOverAdopted, isAdoption, type HandOverPorts } from './hand-over-adopted.ts';
+import type { Now, ObjectRef } from './ports.ts';
 
-export interface ReleasePorts {
-  readonly volumes: VolumeStore;
-  readonly persistentVolumes: PersistentVolumeStore;
+export interface ReleasePorts extends HandOverPorts {
   readonly claims: ClaimStore;
-  readonly events: EventSink;
-  readonly log: Log;
   readonly now: Now;
   /** After this long a LocalVolume without PersistentVolume was left behind by a broken bind. */
   readonly abandonedAfterMs: number;
@@ -63,8 +56,9 @@ async function releaseExisting(
   if (volume.deleting && !volume.heldByControl) {
     return undefined;
   }
-  if (!(await claimIsGone(volume, ports))) {
-    return keepForClaim(volume, persistentVolume, ports);
+  const claim = await claimOf(volume, ports);
+  if (claim) {
+    return keepForClaim(volume, persistentVolume, claim, ports);
   }
   if (!volume.deleting && !(await mayTakeBack(volume, ports))) {
     return undefined;
@@ -110,23 +104,41 @@ async function markDeleted(volume: LocalVolume, { volumes }: Ports): Promise<boo
   return now.deleting || (now.retained !== true && (await volumes.markDeleted(now)));
 }
 
-async function claimIsGone({ spec }: LocalVolume, { claims }: Ports): Promise<boolean> {
-  const claim = await claims.read(spec.claimRef.namespace, spec.claimRef.name);
-  return claim?.ref.uid !== spec.claimRef.uid;
+/**
+ * The claim that the volume was made for; nothing where it is gone. Memory is enough to know that
+ * it lives: should it be late, the end will be heard of. Who gets adopted data is read live.
+ */
+async function claimOf({ spec }: LocalVolume, { claims }: Ports): Promise<Claim | undefined> {
+  const { namespace, name, uid } = spec.claimRef;
+  const known = spec.adopts ? undefined : claims.get(namespace, name);
+  if (known?.ref.uid === uid) {
+    return known;
+  }
+  const claim = await claims.read(namespace, name);
+  return claim?.ref.uid === uid ? claim : undefined;
 }
 
 /** The claim lives. Only a volume that was never handed to it may go. */
 async function keepForClaim(
   volume: LocalVolume,
   persistentVolume: PersistentVolume | undefined,
+  claim: Claim,
   ports: Ports,
 ): Promise<number | undefined> {
   if (volume.deleting) {
     return endDeletedByHand(volume, ports);
   }
-  if (volume.published || persistentVolume) {
-    return undefined;
+  if (!persistentVolume && isAdoption(volume, claim)) {
+    return handOverAdopted(volume, claim, ports);
   }
+  if (persistentVolume?.deleting === true) {
+    await letGoUnbound(persistentVolume, ports);
+  }
+  return volume.published || persistentVolume ? undefined : keepForBind(volume, ports);
+}
+
+/** A bind may be under way; one that takes too long has broken off. */
+async function keepForBind(volume: LocalVolume, ports: Ports): Promise<number | undefined> {
   const now = ports.now();
   const since = ports.unusedSince.get(volume.name) ?? now;
   ports.unusedSince.set(volume.name, since);
@@ -134,12 +146,23 @@ async function keepForClaim(
   if (ageMs < ports.abandonedAfterMs) {
     return ports.abandonedAfterMs - ageMs + 1_000;
   }
-  // The version that was read says "not published": the delete fails if that has changed.
-  if (await ports.volumes.markDeleted(volume)) {
-    await ports.volumes.releaseToAgent(volume);
+  if (await giveBack(volume, ports.volumes)) {
     ports.log.info('volume of a broken bind given back', { volume: volume.name });
+    return undefined;
   }
-  return undefined;
+  // The volume it follows is published, or is about to be given back itself.
+  return volume.follows ? ports.abandonedAfterMs : undefined;
+}
+
+/**
+ * Deleted by hand before its claim was bound to it. The PV controller passes such a one over, so it
+ * makes way for a new one. It is marked Bound before its claim is: at this version nobody has it.
+ */
+async function letGoUnbound(known: PersistentVolume, ports: Ports): Promise<void> {
+  const now = await ports.persistentVolumes.read(known.name);
+  if (now?.deleting && now.heldByControl && ['Pending', 'Available'].includes(now.phase)) {
+    await ports.persistentVolumes.letGo(now);
+  }
 }
 
 async function endDeletedByHand(volume: LocalVolume, ports: Ports): Promise<undefined> {

@@ -82,7 +82,7 @@ async function resolveClaim(
       ? resolveAwaited(pod, { name, template }, lookup)
       : err({ kind: 'claim-missing', message: `claim ${text} does not exist` });
   }
-  if (template && claim.ownerPodUid !== pod.uid) {
+  if (template && claim.ownerPod?.uid !== pod.uid) {
     return unusable(`claim ${text} was not made for this pod, although the pod asks for its own`);
   }
   if (claim.deleting) {

@@ -14,7 +14,8 @@ export interface WakePorts {
  * important and longest waiting first, and no more of them than the room can hold.
  *
  * Schedulers before 1.28 do not look at a refused pod again when a node's annotation changes,
- * for up to a minute; a change of the pod itself they notice at once.
+ * for up to a minute; a change of the pod itself they notice at once. Newer ones need it too: the
+ * end of a LocalVolume and the return of an agent change nothing that they watch.
  */
 export function wakePods({ pods, lookup, nodes }: WakePorts) {
   return async (nodeName: string): Promise<undefined> => {

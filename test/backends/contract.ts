@@ -153,14 +153,111 @@ export function describeBackend(name: string, makeEmpty: () => Promise<PoolUnder
       });
     }
 
-    it('never shows one volume what another has written', async () => {
-      await backend.ensure(small, signal);
-      await write(await backend.attach(small, signal), 'secret');
-      await backend.remove(small, 'discard', signal);
+    for (const erase of ['discard', 'zero', 'none'] as const) {
+      it(`never shows one volume what another has written (${erase})`, async () => {
+        await backend.ensure(small, signal);
+        await write(await backend.attach(small, signal), 'secret'.repeat(MiB / 6));
+        expect(await backend.remove(small, erase, signal)).to.match(/4Mi/);
 
-      const next = { ...small, volumeUid: 'next' };
-      await backend.ensure(next, signal);
-      expect(await read(await backend.attach(next, signal), 6)).to.equal('\0'.repeat(6));
+        const next = { ...small, volumeUid: 'next' };
+        await backend.ensure(next, signal);
+        const shown = await read(await backend.attach(next, signal), 4 * MiB);
+        expect(shown.replaceAll('\0', '')).to.equal('');
+      });
+    }
+
+    it('says that nothing was left to erase when a volume is gone already', async () => {
+      await backend.ensure(small, signal);
+      await backend.remove(small, 'zero', signal);
+
+      expect(await backend.remove(small, 'zero', signal)).to.equal(undefined);
+    });
+
+    describe('adopting', () => {
+      const heir = { name: 'pvc-2', volumeUid: 'uid-pvc-2', bytes: small.bytes };
+
+      const fill = async () => {
+        await backend.ensure(small, signal);
+        await write(await backend.attach(small, signal), 'kept');
+      };
+
+      it('gives a volume another name and uid, however often, and keeps its data', async () => {
+        await fill();
+        const first = await backend.adopt(small, heir, signal);
+        const again = [
+          await backend.adopt(small, heir, signal),
+          await pool.reopen().adopt(small, heir, signal),
+        ];
+
+        expect(again).to.deep.equal([first, first]);
+        expect(first).to.include({ name: 'pvc-2', volumeUid: 'uid-pvc-2' });
+        expect(await backend.list(signal)).to.deep.equal({ volumes: [first], strays: [] });
+        expect(await backend.find(small, signal)).to.equal(undefined);
+        expect(await read(await backend.attach(heir, signal), 4)).to.equal('kept');
+      });
+
+      it('can give the name back that it has, with another uid', async () => {
+        await fill();
+        const same = { ...small, volumeUid: 'another' };
+        await backend.adopt(small, same, signal);
+
+        expect(await read(await backend.attach(same, signal), 4)).to.equal('kept');
+        expect(await rejection(backend.find(small, signal))).to.be.instanceOf(ForeignVolumeError);
+      });
+
+      it('keeps room and content over a reboot, and is removed like any other volume', async () => {
+        await fill();
+        const before = await backend.usage(signal);
+        await backend.adopt(small, heir, signal);
+        expect(await backend.usage(signal)).to.deep.equal({ ...before, volumes: ['pvc-2'] });
+
+        await pool.reboot();
+        const afterwards = pool.reopen();
+        expect(await read(await afterwards.attach(heir, signal), 4)).to.equal('kept');
+        await afterwards.remove(heir, 'discard', signal);
+        expect((await afterwards.usage(signal)).free).to.equal(poolBytes);
+      });
+
+      it('leaves a new volume of the old name alone', async () => {
+        await fill();
+        await backend.adopt(small, heir, signal);
+        const namesake = { ...small, volumeUid: 'namesake' };
+        await backend.ensure(namesake, signal);
+        await backend.adopt(small, heir, signal);
+
+        expect((await backend.list(signal)).volumes).to.have.length(2);
+        expect(await read(await backend.attach(heir, signal), 4)).to.equal('kept');
+      });
+
+      const refused: [string, () => Promise<unknown>][] = [
+        ['what is not there', () => backend.adopt({ ...small, name: 'none' }, heir, signal)],
+        ['a namesake', () => backend.adopt({ ...small, volumeUid: 'another' }, heir, signal)],
+        ['what is too small', () => backend.adopt(small, request('pvc-2', 5 * MiB), signal)],
+        [
+          'under a name that is taken',
+          async () => {
+            await backend.ensure({ ...heir, volumeUid: 'its owner' }, signal);
+            await backend.adopt(small, heir, signal);
+          },
+        ],
+      ];
+      for (const [what, adopt] of refused) {
+        it(`refuses ${what}, and changes nothing`, async () => {
+          await fill();
+          expect(await rejection(adopt())).to.be.instanceOf(ForeignVolumeError);
+
+          expect(await read(await backend.attach(small, signal), 4)).to.equal('kept');
+        });
+      }
+    });
+
+    it('removes no volume as a stray, and no stray that is not there', async () => {
+      await backend.ensure(small, signal);
+
+      const error = await rejection(backend.removeStray(small.name, 'discard', signal));
+      expect(error).to.be.instanceOf(ForeignVolumeError);
+      expect(await backend.removeStray('none', 'discard', signal)).to.equal(undefined);
+      expect((await backend.list(signal)).volumes).to.have.length(1);
     });
   });
 }

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
 import {
   mkdir,
+  open,
   readdir,
   readFile,
   realpath,
@@ -12,9 +13,11 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { encodeHeader } from '../../src/backends/loop-header.ts';
 import { loop } from '../../src/backends/loop.ts';
 import { bytes, MiB } from '../../src/model/bytes.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
+import type { ErasePolicy } from '../../src/model/volume.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { ForeignVolumeError, PoolUnusableError } from '../../src/usecases/ports.ts';
 import { waitFor } from '../cluster/wait.ts';
@@ -180,16 +183,108 @@ describe('the loop backend', () => {
       expect(await linksIn(ground.runDir)).to.deep.equal({});
     });
 
-    it('overwrites data with zeros where that is asked, before the image goes', async () => {
-      const backend = ground.open();
-      await backend.ensure(one, signal);
-      await writeFile(await backend.attach(one, signal), 'secret');
-      // A second name shows what the blocks hold after the image's own name is gone.
-      await runCommand('ln', [image('pvc-1'), join(ground.root, 'witness')]);
-      await backend.remove(one, 'zero', signal);
+    const witnessed = {
+      zero: ['4Mi overwritten with zeros', ''],
+      discard: ['punched 4Mi', ''],
+      none: ['4Mi left as they are', 'secret'],
+    } as const;
+    for (const [erase, [said, left]] of Object.entries(witnessed)) {
+      for (const allocation of ['preallocated', 'sparse']) {
+        it(`leaves "${left}" on the disk with ${erase}, ${allocation}`, async () => {
+          const backend = ground.open({ allocation });
+          await backend.ensure(one, signal);
+          await writeFile(await backend.attach(one, signal), 'secret');
+          // A second name shows what the blocks hold after the image's own name is gone.
+          const witness = join(ground.root, 'witness');
+          await runCommand('ln', [image('pvc-1'), witness]);
+          expect(await backend.remove(one, erase as ErasePolicy, signal)).to.equal(said);
 
-      const witness = await read(join(ground.root, 'witness'), 5 * MiB);
-      expect(witness.slice(MiB).replaceAll('\0', '')).to.equal('');
+          const data = (await read(witness, 5 * MiB)).slice(MiB);
+          expect(data.replaceAll('\0', '')).to.equal(left);
+          if (erase === 'discard') {
+            expect((await stat(witness)).blocks * 512).to.be.below(MiB + 64 * 1024);
+          }
+        });
+      }
+    }
+
+    describe('adopting', () => {
+      /** What a kill between the header and the name of an adopted image leaves. */
+      const cutOff = async () => {
+        const backend = ground.open();
+        const { bytes: size } = await backend.ensure(one, signal);
+        await writeFile(await backend.attach(one, signal), 'kept');
+        await ground.reboot();
+        const header = { ...{ name: 'pvc-2', volumeUid: 'uid-2' }, pool: 'fast', bytes: size };
+        const block = encodeHeader({ ...header, createdAt: 'today', adoptedFrom: 'pvc-1' });
+        const handle = await open(image('pvc-1'), 'r+');
+        await handle.write(block, 0, block.length, 0);
+        await handle.close();
+      };
+
+      it('is finished by the next start, and nobody sees a stray', async () => {
+        await cutOff();
+        const next = ground.open();
+        const { volumes, strays } = await next.list(signal);
+        const adopted = await next.adopt(one, two, signal);
+
+        expect([volumes, strays]).to.deep.equal([[adopted], []]);
+        expect(await readdir(ground.directory)).to.deep.equal(['pvc-2.img']);
+        expect(await read(await next.attach(two, signal), 4)).to.equal('kept');
+      });
+
+      it('never takes the place of what stands under the new name', async () => {
+        await cutOff();
+        await writeFile(image('pvc-2'), 'of somebody else');
+        const { strays } = await ground.open().list(signal);
+
+        expect(strays.map(({ name }) => name)).to.deep.equal(['pvc-1', 'pvc-2']);
+        expect(await readFile(image('pvc-2'), 'utf8')).to.equal('of somebody else');
+      });
+
+      it('waits for those who still use it', async () => {
+        const backend = ground.open();
+        await backend.ensure(one, signal);
+        const path = await backend.attach(one, signal);
+        const user = await open(path, 'r');
+        const error = await rejection(backend.adopt(one, two, signal));
+        await user.close();
+
+        expect(error.message).to.include('still open');
+        await backend.adopt(one, two, signal);
+        expect(await linksIn(ground.runDir)).to.deep.equal({});
+      });
+    });
+
+    describe('strays', () => {
+      it('are removed by name: files, and links without what they lead to', async () => {
+        const backend = ground.open();
+        await writeFile(image('pvc-1'), 'notes');
+        await writeFile(join(ground.root, 'target'), 'stays');
+        await symlink(join(ground.root, 'target'), image('pvc-2'));
+
+        expect(await backend.removeStray('pvc-1', 'zero', signal)).to.include('overwritten');
+        expect(await backend.removeStray('pvc-2', 'zero', signal)).to.include('no regular file');
+        expect(await readdir(ground.directory)).to.deep.equal([]);
+        expect(await readFile(join(ground.root, 'target'), 'utf8')).to.equal('stays');
+      });
+
+      it('that are directories are left to people', async () => {
+        await mkdir(image('pvc-1'));
+        const error = await rejection(ground.open().removeStray('pvc-1', 'none', signal));
+
+        expect(error).to.be.instanceOf(ForeignVolumeError);
+        expect(await readdir(ground.directory)).to.deep.equal(['pvc-1.img']);
+      });
+
+      it('say which volume they were', async () => {
+        const backend = ground.open();
+        await backend.ensure(one, signal);
+        await rename(image('pvc-1'), image('pvc-2'));
+        const { strays } = await backend.list(signal);
+
+        expect(strays[0]?.says).to.deep.equal({ name: 'pvc-1', volumeUid: 'uid-1' });
+      });
     });
 
     it('goes on with a removal that was cut off after any of its steps', async () => {

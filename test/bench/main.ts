@@ -8,6 +8,7 @@ import { measureCreate } from './create.ts';
 import { Figures } from './figures.ts';
 import { measureIdle } from './idle.ts';
 import { measureControlMemory, measureNodeMemory } from './memory.ts';
+import { measureRecovery } from './recovery.ts';
 import { openSmallGround, type SmallGround } from './small-ground.ts';
 import { runStage, type Stage } from './stage.ts';
 import { measureVerbs } from './verbs.ts';
@@ -18,11 +19,15 @@ import { measureWakeup } from './wakeup.ts';
 
 const manyNodes: Stage<BigGround> = {
   open: openBigGround,
-  parts: { filter: measureVerbs, 'memory.control': measureControlMemory },
+  parts: {
+    filter: measureVerbs,
+    'memory.control': measureControlMemory,
+    recovery: measureRecovery,
+  },
 };
 
 const realVolumes: Stage<SmallGround> = {
-  open: openSmallGround,
+  open: () => openSmallGround(),
   parts: {
     create: measureCreate,
     bind: measureBind,
@@ -36,12 +41,18 @@ const realVolumes: Stage<SmallGround> = {
   },
 };
 
+const manyAgents: Stage<SmallGround> = {
+  open: () => openSmallGround(100),
+  parts: { 'burst.100': measureBurst },
+};
+
 const only = process.env['BENCH_ONLY']?.split(',');
 const wanted = (part: string): boolean => only === undefined || only.includes(part);
 
 const figures = new Figures();
 let failed = await runStage(manyNodes, figures, wanted);
 failed += await runStage(realVolumes, figures, wanted);
+failed += await runStage(manyAgents, figures, wanted);
 figures.write(join(import.meta.dirname, 'results.json'));
 console.log(figures.table());
 process.exitCode = failed === 0 ? 0 : 1;

@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import { forEachParallel } from '../cluster/parallel.ts';
 import type { Program } from '../cluster/program.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { openCluster } from '../../src/kube/client.ts';
@@ -8,7 +9,8 @@ import { storageClass, storagePool } from '../support/objects.ts';
 import { Watched } from './watched.ts';
 import type { Ground } from './stage.ts';
 
-export const agentCount = 10;
+/** More that start at the same time only wait for each other. */
+const agentsAtOnce = 8;
 export const poolName = 'bench';
 export const volumeSize = '1Mi';
 /** Serves the pods that the scheduler places. */
@@ -28,25 +30,28 @@ export interface SmallGround extends Ground {
   readonly watched: Watched;
 }
 
-export async function openSmallGround(): Promise<SmallGround> {
+export async function openSmallGround(agentCount = 10): Promise<SmallGround> {
   // The usual 20 requests per second of kube-controller-manager would be measured in place of us.
   const cluster = await startCluster({ nodeMonitorGraceSeconds: 3600, controllerManagerQps: 500 });
   try {
-    return await equip(cluster);
+    return await equip(cluster, agentCount);
   } catch (error) {
     await cluster.stop();
     throw error;
   }
 }
 
-async function equip(cluster: Cluster): Promise<SmallGround> {
+async function equip(cluster: Cluster, agentCount: number): Promise<SmallGround> {
   const berth = await Installation.on(cluster);
   const kube = new Kube(cluster);
   const nodes = Array.from({ length: agentCount }, (_, index) => `node-${index}`);
   await cluster.addHollowNodes(nodes);
   const control = await berth.startControl();
   const scheduler = await berth.startScheduler(control);
-  const agents = await Promise.all(nodes.map((node) => berth.startHollowAgent(node)));
+  const agents: Role[] = [];
+  await forEachParallel(nodes, agentsAtOnce, async (node) => {
+    agents.push(await berth.startHollowAgent(node));
+  });
   await kube.create(storagePool(poolName, '2Gi'));
   await kube.create(storageClass(poolName, { pool: poolName }));
   await berth.poolsReported(poolName, nodes);

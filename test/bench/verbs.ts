@@ -117,11 +117,11 @@ async function measureFull(
 
 async function startFloor({ cluster }: BigGround): Promise<string> {
   const port = await freePort();
-  const file = join(import.meta.dirname, '../../dist/test/bench/floor-server.js');
+  const file = join(import.meta.dirname, 'floor-server.ts');
   await cluster.startProgram({
     role: 'floor',
     file: process.execPath,
-    args: [file, String(port)],
+    args: ['--import', import.meta.resolve('tsx'), file, String(port)],
     ready: async () => (await fetch(`http://127.0.0.1:${port}/ready`)).ok,
   });
   return `http://127.0.0.1:${port}/filter`;

@@ -81,6 +81,19 @@ export class HollowNodes {
     this.#timer = undefined;
   }
 
+  /** Ends the heartbeats of one node, as if it had lost its power. */
+  lose(name: string): void {
+    this.#names.delete(name);
+  }
+
+  /** The node beats again, and says what a kubelet would say. */
+  async bringBack(name: string): Promise<void> {
+    this.#names.add(name);
+    await this.#api.patch(`${LEASES}/${name}`, { spec: { renewTime: microTime() } });
+    const path = `/api/v1/nodes/${name}/status`;
+    await this.#api.patch(path, { status: { conditions: conditions() } });
+  }
+
   #freshNames(count: number, { prefix = 'hollow' }: HollowNodeOptions): string[] {
     const names: string[] = [];
     for (let index = 0; names.length < count; index += 1) {

@@ -5,14 +5,14 @@ import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
 
 import { parsePoolSpec } from '../../src/backends/index.ts';
-import { commands } from '../../src/commands/index.ts';
+import { findCommand } from '../../src/commands/index.ts';
 import { describeSettings } from '../../src/config/settings.ts';
 import { parseClassParameters } from '../../src/model/storage-class.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { Installation } from '../support/installation.ts';
 
-const root = join(import.meta.dirname, '../..').replace(/\/dist$/, '');
+const root = join(import.meta.dirname, '../..');
 const docs = [
   ...['README.md', 'CHANGELOG.md', 'test/cluster/README.md', 'webhook-certs/README.md'],
   ...filesBelow('docs', '.md'),
@@ -101,7 +101,9 @@ describe('README and docs', () => {
         const metrics = [...text.matchAll(/\bberth_[a-z_]+[a-z]/g)].map(([name]) =>
           name.replace(/_(count|sum|bucket)$/, ''),
         );
-        const events = code.filter((span) => /^(Berth|Volume|Pool)[A-Z]\w+$/.test(span));
+        const events = code.filter((span) =>
+          /^(Berth|Volume|Pool|Orphan|Purge|Adoption)[A-Z]\w+$/.test(span),
+        );
 
         const foreign = ['VolumeBinding'];
         const missing = [...metrics, ...events].filter(
@@ -116,14 +118,15 @@ describe('README and docs', () => {
 /** What is wrong with a line that calls `berth`, in the source or compiled; nothing for others. */
 function mistakesOfCommand(line: string): string[] {
   const match =
-    /^(?:kubectl )?(?:berth|(?:npx tsx|node) (?:dist\/)?src\/main\.[jt]s) ([a-z][a-z-]*)(.*)$/.exec(
+    /^(?:kubectl )?(?:berth|(?:npx tsx src\/main\.ts|node dist\/berth\.js)) ([a-z][a-z-]*)(.*)$/.exec(
       line,
     );
   if (!match) {
     return [];
   }
-  const [, name = '', rest = ''] = match;
-  const command = commands[name];
+  const [, first = '', after = ''] = match;
+  const { word: name, args, command } = findCommand([first, ...after.trim().split(' ')]);
+  const rest = args.join(' ');
   if (!command) {
     return [`berth ${name}`];
   }

@@ -1,6 +1,7 @@
 import { bytes, type Bytes } from '../../src/model/bytes.ts';
 import type { Claim, VolumeClass } from '../../src/model/claim.ts';
 import { provisioner, volumeName } from '../../src/model/names.ts';
+import type { NodeState } from '../../src/model/node.ts';
 import type { Pod } from '../../src/model/pod.ts';
 import type { LocalVolume } from '../../src/model/volume.ts';
 import type { NodeFacts, PoolFacts } from '../../src/scheduling/filter.ts';
@@ -21,6 +22,8 @@ export function poolFacts(free: number, change: Partial<PoolFacts> = {}): PoolFa
   return { healthy: true, room: room(free), allocatedFor: asAsked, ...change };
 }
 
+export const readyNode: NodeState = { ready: 'True', said: '', unschedulable: false };
+
 export function nodeFacts(
   name: string,
   pools: Readonly<Record<string, PoolFacts>>,
@@ -30,6 +33,7 @@ export function nodeFacts(
     name,
     labels: { 'kubernetes.io/hostname': name },
     alive: true,
+    state: readyNode,
     poolNames: Object.keys(pools),
     pool: (pool) => pools[pool],
     ...change,
@@ -55,9 +59,12 @@ export function aPod(name: string, claims: readonly string[], change: Partial<Po
     uid: `uid-${name}`,
     schedulerName: 'berth-scheduler',
     nodeName: '',
+    nominatedNode: '',
+    seenByScheduler: false,
     priority: 0,
     deleting: false,
     createdAt: 0,
+    toleratesCordon: false,
     claims: claims.map((claim) => ({ name: claim })),
     ...change,
   };
@@ -76,7 +83,7 @@ export function aClaim(name: string, size: number, change: Partial<Claim> = {}):
     lost: false,
     deleting: false,
     selectedNode: '',
-    ownerPodUid: undefined,
+    ownerPod: undefined,
     ...change,
   };
 }
@@ -144,6 +151,7 @@ export function aPersistentVolume(
   return {
     name: volumeName(claim.ref.uid),
     uid: `pv-${claim.ref.uid}`,
+    resourceVersion: '1',
     phase: 'Bound',
     claimUid: claim.ref.uid,
     reclaimPolicy: 'Delete',

@@ -93,7 +93,7 @@ export class FakeApi implements KubeApi {
 }
 
 /** JSON merge patch (RFC 7386). */
-function merge(target: unknown, patch: unknown): unknown {
+export function merge(target: unknown, patch: unknown): unknown {
   if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) {
     return patch;
   }

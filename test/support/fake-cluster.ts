@@ -1,6 +1,7 @@
 import { bytes } from '../../src/model/bytes.ts';
 import type { Claim, VolumeClass } from '../../src/model/claim.ts';
 import { volumeName } from '../../src/model/names.ts';
+import type { NodeState } from '../../src/model/node.ts';
 import type { Pod } from '../../src/model/pod.ts';
 import type { LocalVolume, VolumeStatus } from '../../src/model/volume.ts';
 import type { NodeFacts } from '../../src/scheduling/filter.ts';
@@ -8,7 +9,9 @@ import { Ledger } from '../../src/scheduling/ledger.ts';
 import type {
   ClaimStore,
   Lookup,
+  LossRecord,
   NodeReader,
+  NodeStore,
   PersistentVolume,
   PersistentVolumeStore,
   PodStore,
@@ -32,6 +35,14 @@ export class FakeCluster {
   readonly classes = new Map<string, VolumeClass>();
   readonly podObjects = new Map<string, Pod>();
   readonly nodeFacts = new Map<string, NodeFacts>();
+  /** Memory has not heard of any claim yet. */
+  forgetsClaims = false;
+  /** Agents that live although memory has no Node of theirs. */
+  readonly agents = new Set<string>();
+  /** Nodes as a live read shows them, where that differs from memory. */
+  readonly liveNodes = new Map<string, NodeState | undefined>();
+  /** Pods that have a controller, by name. */
+  readonly controlled = new Set<string>();
   /** LocalVolumes as memory shows them, where that differs from what is there. */
   readonly stale = new Map<string, LocalVolume>();
   /** Every write, as `verb name`. */
@@ -93,6 +104,27 @@ export class FakeCluster {
   readonly nodes: NodeReader = {
     node: (name) => this.nodeFacts.get(name),
     names: () => this.nodeFacts.keys(),
+    isAlive: (name) => this.nodeFacts.get(name)?.alive === true || this.agents.has(name),
+  };
+
+  readonly nodeObjects: NodeStore = {
+    read: async (name) =>
+      this.#call(
+        'readNode',
+        this.liveNodes.has(name) ? this.liveNodes.get(name) : this.nodeFacts.get(name)?.state,
+      ),
+  };
+
+  readonly losses: LossRecord = {
+    markNodeLost: async (volume, since) => this.#mark('lost', volume, { nodeLostSince: since }),
+    markGivenUp: async (volume) => this.#mark('giveUp', volume, { givenUp: true }),
+    markNodeBack: async (volume) =>
+      this.#mark('back', volume, { nodeLostSince: undefined, givenUp: false }),
+    requestPurge: async ({ name, spec }) => this.#write('purge', `${name} on ${spec.node}`),
+    releaseFromAgent: async ({ name }) => {
+      this.#write('releaseFromAgent', name);
+      this.removeVolume(name);
+    },
   };
 
   readonly lookup: Lookup = {
@@ -103,18 +135,22 @@ export class FakeCluster {
   };
 
   readonly volumes: VolumeStore = {
+    list: () => this.localVolumes.values(),
     get: (name) => this.stale.get(name) ?? this.localVolumes.get(name),
     read: async (name) => this.#call('read', this.localVolumes.get(name)),
-    ensure: async (name, spec) => {
+    ensure: async (name, spec, first) => {
       this.#write('ensure', name);
       const uid = `volume-${this.#next()}`;
       const made: LocalVolume = {
         ...{ name, uid, spec, resourceVersion: this.#next(), status: { phase: 'Pending' } },
         ...{ deleting: false, heldByControl: true, heldByAgent: true },
         published: false,
+        follows: first && { name: first.name, uid: first.uid },
       };
       return this.localVolumes.get(name) ?? this.#putVolume(made);
     },
+    markFollower: async (volume, { name, uid }) =>
+      this.#mark('follow', volume, { follows: { name, uid } }),
     markPublished: async (volume) => this.#mark('publish', volume, { published: true }),
     markRetained: async (volume) => this.#mark('retain', volume, { retained: true }),
     markDeleted: async (volume) => this.#mark('delete', volume, { deleting: true }),
@@ -140,9 +176,19 @@ export class FakeCluster {
     ensure: async ({ name }, claim) => {
       this.#write('ensurePv', name);
       this.persistentVolumeObjects.set(name, {
-        ...{ name, uid: `pv-${name}`, phase: 'Available', claimUid: claim.ref.uid },
+        ...{
+          name,
+          uid: `pv-${name}`,
+          resourceVersion: '1',
+          phase: 'Available',
+          claimUid: claim.ref.uid,
+        },
         ...{ reclaimPolicy: 'Delete', ours: true, heldByControl: true, deleting: false, terms: [] },
       });
+    },
+    letGo: async ({ name }) => {
+      this.#write('letGoPv', name);
+      this.persistentVolumeObjects.delete(name);
     },
     remove: async ({ name }) => {
       this.#write('removePv', name);
@@ -151,12 +197,21 @@ export class FakeCluster {
   };
 
   readonly claims: ClaimStore = {
+    get: (namespace, name) => (this.forgetsClaims ? undefined : this.#claim(namespace, name)),
     read: async (namespace, name) => this.#call('readClaim', this.#claim(namespace, name)),
     clearSelectedNode: async ({ ref }) => this.#write('clearSelectedNode', ref.name),
+    delete: async ({ namespace, name, uid }) => {
+      this.#write('deleteClaim', name);
+      const now = this.#claim(namespace, name);
+      if (now?.ref.uid === uid) {
+        this.claimObjects.set(`${namespace}/${name}`, { ...now, deleting: true });
+      }
+    },
   };
 
   readonly pods: PodStore = {
     pending: () => this.podObjects.values(),
+    get: (_namespace, name) => this.podObjects.get(name),
     read: async (_namespace, name) => this.#call('readPod', this.podObjects.get(name)),
     bind: async (pod, node) => {
       this.#write('bind', `${pod.name} to ${node}`);
@@ -168,6 +223,15 @@ export class FakeCluster {
       return true;
     },
     touch: async ({ name }) => this.#write('touch', name),
+    usersOf: async ({ name }, node) =>
+      [...this.podObjects.values()]
+        .filter(({ nodeName }) => nodeName === node || nodeName === '')
+        .filter(({ claims }) => claims.some((claim) => claim.name === name))
+        .map((pod) => ({ pod, replaceable: this.controlled.has(pod.name) })),
+    delete: async ({ name }, force) => {
+      this.#write(force ? 'forcePod' : 'deletePod', name);
+      this.podObjects.delete(name);
+    },
   };
 
   readonly eventSink: EventSink = {

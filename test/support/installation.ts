@@ -11,8 +11,8 @@ import type { Program, ProgramSpec } from '../cluster/program.ts';
 import type { RealNode } from '../cluster/real-node.ts';
 import { waitFor } from '../cluster/wait.ts';
 
-const root = join(import.meta.dirname, '../..').replace(/\/dist$/, '');
-const berthFile = join(root, 'dist/src/main.js');
+const root = join(import.meta.dirname, '../..');
+export const berthFile = join(root, 'dist/berth.js');
 const run = promisify(execFile);
 
 /** Where agents keep volumes, and the links to their devices. */
@@ -164,12 +164,26 @@ export class Installation {
     control: ControlRole,
     { name = 'berth', flags = [], settings = '' }: SchedulerRoleOptions = {},
   ): Promise<Program> {
-    const { major, minor } = this.cluster.version;
-    const version = `${major}.${minor}`;
-    const args = ['scheduler-config', '--kubernetes', version, '--extender-url', control.verbs];
-    const { stdout } = await run(process.execPath, [berthFile, ...args]);
-    const config = stdout + settings;
+    const config = (await this.schedulerConfig(['--extender-url', control.verbs])) + settings;
     return this.cluster.startScheduler({ name, config, format: 'component', flags });
+  }
+
+  /** One of several of the same profile, with the rights of the pod that it shares with control. */
+  async startElectedScheduler(control: ControlRole, name: string): Promise<Program> {
+    const rights = join(root, 'manifests/overlays/own-scheduler/scheduler-rbac.yaml');
+    await this.cluster.kubectl(['apply', '-f', rights]);
+    const account = { namespace: 'berth-system', serviceAccount: 'berth-control' };
+    const kubeconfig = await this.cluster.kubeconfigFor(account);
+    const flags = ['--extender-url', control.verbs, '--leader-elect', '--kubeconfig', kubeconfig];
+    const config = await this.schedulerConfig(flags);
+    return this.cluster.startScheduler({ name, config, format: 'component', leaderElect: true });
+  }
+
+  /** What `berth scheduler-config` prints for the version of the cluster. */
+  async schedulerConfig(flags: readonly string[]): Promise<string> {
+    const { major, minor } = this.cluster.version;
+    const args = ['scheduler-config', '--kubernetes', `${major}.${minor}`, ...flags];
+    return (await run(process.execPath, [berthFile, ...args])).stdout;
   }
 
   async #spec(

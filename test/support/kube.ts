@@ -17,6 +17,8 @@ const paths: Readonly<Record<string, string>> = {
   PersistentVolume: '/api/v1/persistentvolumes',
   Node: '/api/v1/nodes',
   StorageClass: '/apis/storage.k8s.io/v1/storageclasses',
+  PriorityClass: '/apis/scheduling.k8s.io/v1/priorityclasses',
+  DaemonSet: '/apis/apps/v1/namespaces/default/daemonsets',
   StatefulSet: '/apis/apps/v1/namespaces/default/statefulsets',
   StoragePool: '/apis/berth.dev/v1alpha1/storagepools',
   StorageNode: '/apis/berth.dev/v1alpha1/storagenodes',
@@ -59,13 +61,19 @@ export class Kube {
     return (await this.#cluster.api.request<{ items: T[] }>('GET', pathOf(kind))).items;
   }
 
+  /** What is gone already, by its owner's end for example, is fine. */
   async delete(kind: string, ...names: readonly string[]): Promise<void> {
     await Promise.all(
-      names.map((name) =>
-        this.#cluster.api.request('DELETE', `${pathOf(kind)}/${name}`, {
-          body: { gracePeriodSeconds: 0 },
-        }),
-      ),
+      names.map(async (name) => {
+        try {
+          const body = { gracePeriodSeconds: 0 };
+          await this.#cluster.api.request('DELETE', `${pathOf(kind)}/${name}`, { body });
+        } catch (error) {
+          if (!(error instanceof ApiError && error.status === 404)) {
+            throw error;
+          }
+        }
+      }),
     );
   }
 
@@ -176,6 +184,27 @@ export class Kube {
       timeoutMs,
       explain: async () => (await left()).join(', '),
     });
+  }
+
+  /** Deletes all pods and claims, and waits until every pool of these nodes is empty again. */
+  async clearAway(pools: Readonly<Record<string, readonly string[]>>): Promise<void> {
+    for (const kind of ['Pod', 'PersistentVolumeClaim']) {
+      const objects = await this.list<KubeObject>(kind);
+      await this.delete(kind, ...objects.map(({ metadata }) => metadata?.name ?? ''));
+    }
+    await this.noVolumesLeft(60_000);
+    for (const [pool, nodes] of Object.entries(pools)) {
+      for (const node of nodes) {
+        await waitFor(
+          `pool ${pool} of ${node} to be all free`,
+          async () => {
+            const report = await this.report(node, pool);
+            return report !== undefined && report.free === report.total;
+          },
+          { timeoutMs: 20_000 },
+        );
+      }
+    }
   }
 }
 

@@ -47,10 +47,17 @@ export interface PodOptions {
   /** Without a webhook a pod says itself who places it. */
   readonly schedulerName?: string;
   readonly labels?: Record<string, string>;
+  /** Generic ephemeral volumes, by name. */
+  readonly ephemeral?: Record<string, { readonly className: string; readonly size: string }>;
+  readonly cpu?: string;
+  /** Whatever else the spec of the pod says. */
+  readonly spec?: object;
 }
 
 export function pod(name: string, options: PodOptions = {}): object {
-  const { claims = [], command = 'sleep 100000', schedulerName, labels = {} } = options;
+  const { claims = [], command = 'sleep 100000', schedulerName, labels = {}, spec = {} } = options;
+  const { ephemeral = {}, cpu = '0' } = options;
+  const mounts = [...claims, ...Object.keys(ephemeral)];
   return {
     apiVersion: 'v1',
     kind: 'Pod',
@@ -64,12 +71,26 @@ export function pod(name: string, options: PodOptions = {}): object {
           image,
           imagePullPolicy: 'Never',
           command: ['sh', '-c', command],
-          volumeMounts: claims.map((one) => ({ name: one, mountPath: `/${one}` })),
+          resources: { requests: { cpu } },
+          volumeMounts: mounts.map((one) => ({ name: one, mountPath: `/${one}` })),
         },
       ],
-      volumes: claims.map((one) => ({ name: one, persistentVolumeClaim: { claimName: one } })),
+      volumes: [
+        ...claims.map((one) => ({ name: one, persistentVolumeClaim: { claimName: one } })),
+        ...Object.entries(ephemeral).map(([one, { className, size }]) => ({
+          name: one,
+          ephemeral: {
+            volumeClaimTemplate: { spec: (claim(one, className, size) as { spec: object }).spec },
+          },
+        })),
+      ],
+      ...spec,
     },
   };
+}
+
+export function priorityClass(name: string, value: number): object {
+  return { apiVersion: 'scheduling.k8s.io/v1', kind: 'PriorityClass', metadata: { name }, value };
 }
 
 export interface StatefulSetOptions {

@@ -75,6 +75,7 @@ describe('checkPool', () => {
   it('lets good pools pass', () => {
     expect(checkPool(good)).to.deep.equal(fine);
     expect(checkPool({ ...good, loop: { ...loop, allocation: 'sparse' } })).to.deep.equal(fine);
+    expect(checkPool({ ...good, keepOrphansFor: 'forever' })).to.deep.equal(fine);
   });
 
   const bad: readonly [string, PoolFacts, string][] = [
@@ -85,6 +86,7 @@ describe('checkPool', () => {
     ['no options', { name: 'a', backend: 'loop', optionsFor: [] }, 'loop is missing'],
     ['no size', { ...good, loop: { ...loop, size: '' } }, 'loop.size: "" is not a size'],
     ['size 0', { ...good, loop: { ...loop, size: '0' } }, 'loop.size is "0": a size above 0'],
+    ['a period', { ...good, keepOrphansFor: 'soon' }, 'orphans.keepFor is "soon": a duration'],
     ['allocation', { ...good, loop: { ...loop, allocation: 'thin' } }, 'loop.allocation is "thin"'],
     ...['', '/', '//', 'var/x', '/var/../etc', '/./', '/var/..'].map(
       (directory): [string, PoolFacts, string] => [

@@ -14,6 +14,7 @@ describe('the spec of a StoragePool', () => {
     const pool = parsePoolSpec(fine);
 
     expect(pool).to.deep.include({ ok: true });
+    expect(pool.ok && pool.value.keepForMs).to.equal(7 * 86_400_000);
     expect(allocatedFor(fine, bytes(MiB))).to.deep.equal({ ok: true, value: 2 * MiB });
   });
 
@@ -34,6 +35,11 @@ describe('the spec of a StoragePool', () => {
     ['no size', loop({ size: undefined }), ['loop.size is missing', '100Gi']],
     ['a size without sense', loop({ size: '-1Gi' }), ['loop.size is "-1Gi"']],
     ['a size for nothing', loop({ size: '1Mi' }), ['loop.size is "1Mi"', '16Mi']],
+    [
+      'a period without sense',
+      { ...fine, orphans: { keepFor: '1w' } },
+      ['orphans.keepFor is "1w"'],
+    ],
     ['an unknown allocation', loop({ allocation: 'thin' }), ['"thin"', 'preallocated, sparse']],
   ];
   for (const [what, spec, says] of mistakes) {

@@ -72,9 +72,14 @@ describe('the configuration of kube-scheduler', () => {
         expect(points).to.include.members(
           minor < 23 ? ['preFilter', 'filter', 'score', 'reserve', 'preBind'] : ['multiPoint'],
         );
-        for (const { disabled } of Object.values(ours?.plugins ?? {})) {
+        const { postFilter, ...others } = ours?.plugins ?? {};
+        for (const { disabled } of Object.values(others)) {
           expect(disabled).to.deep.equal([{ name: 'VolumeBinding' }]);
         }
+        // Up to 1.21 kube-scheduler preempts without asking the extender.
+        expect(postFilter).to.deep.equal(
+          minor < 22 ? { disabled: [{ name: 'DefaultPreemption' }] } : undefined,
+        );
       });
 
       it(`never lets 1.${minor} sample nodes or skip the extender (${mode})`, () => {

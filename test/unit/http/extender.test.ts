@@ -37,7 +37,7 @@ interface Answer {
 }
 
 describe('the HTTP face of the extender', () => {
-  let handlers: ExtenderHandlers;
+  let handlers: { -readonly [K in keyof ExtenderHandlers]: ExtenderHandlers[K] };
   let seen: unknown[];
   let missing: string[];
   let unresolvable: boolean;
@@ -117,6 +117,38 @@ describe('the HTTP face of the extender', () => {
         FailedNodes: {},
         FailedAndUnresolvableNodes: Object.fromEntries(someAnswer.rejected),
         Error: '',
+      });
+    });
+
+    describe('of all nodes, before 1.21', () => {
+      const schedulerOf = (schedulerName: string) => ({
+        ...args,
+        Pod: { ...args.Pod, spec: { ...args.Pod.spec, schedulerName } },
+      });
+      beforeEach(() => {
+        unresolvable = false;
+        handlers.filter = async () => ({ ...someAnswer, feasible: [] });
+      });
+
+      it('is an error for schedulers that would look for victims there, and panic', async () => {
+        const { body } = await post('/filter', schedulerOf('default-scheduler'));
+
+        expect(body).to.deep.equal({
+          NodeNames: [],
+          FailedNodes: {},
+          FailedAndUnresolvableNodes: {},
+          Error:
+            '0/2 nodes are available: 1 berth: less than 1Gi free in pool fast, 1 berth: node is not known yet.',
+        });
+      });
+
+      it('is told node by node to our own profile, which looks for none', async () => {
+        const { body } = await post('/filter', schedulerOf('berth-scheduler'));
+
+        expect(body).to.deep.include({
+          FailedNodes: Object.fromEntries(someAnswer.rejected),
+          Error: '',
+        });
       });
     });
 
@@ -262,12 +294,31 @@ describe('the HTTP face of the extender', () => {
       );
     });
 
-    it('needs the victims by their uids', async () => {
-      const { status, body } = await post('/preempt', { Pod: pod, NodeNameToMetaVictims: null });
+    it('reads whole victims too, and answers with their uids', async () => {
+      const { body } = await post('/preempt', {
+        Pod: pod,
+        NodeNameToVictims: {
+          n1: { Pods: [{ metadata: { name: 'a', uid: 'v1' } }], NumPDBViolations: 3 },
+        },
+      });
 
-      expect(status).to.equal(400);
-      expect(body['error']).to.contain('nodeCacheCapable: true');
+      expect(body).to.deep.equal({
+        NodeNameToMetaVictims: { n1: { Pods: [{ UID: 'v1' }], NumPDBViolations: 3 } },
+      });
     });
+
+    for (const [what, wrong, text] of [
+      ['victims', { NodeNameToMetaVictims: null }, 'NodeNameToMetaVictims is null: an object'],
+      ['a uid', { NodeNameToMetaVictims: { n1: { Pods: [{}] } } }, 'of node n1 have one without'],
+    ] as const) {
+      it(`says what is wrong where ${what} is missing, and evicts nobody`, async () => {
+        const { status, body } = await post('/preempt', { Pod: pod, ...wrong });
+
+        expect(status).to.equal(400);
+        expect(body['error']).to.contain(text);
+        expect(seen).to.deep.equal([]);
+      });
+    }
 
     it('evicts nobody while it is not ready', async () => {
       missing = ['localVolumes'];

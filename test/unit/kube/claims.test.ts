@@ -27,7 +27,7 @@ describe('toClaim', () => {
       lost: false,
       deleting: false,
       selectedNode: '',
-      ownerPodUid: undefined,
+      ownerPod: undefined,
     });
   });
 
@@ -45,14 +45,14 @@ describe('toClaim', () => {
       },
     );
 
-    expect(toClaim({ ...object, status: { phase: 'Lost' } })).to.include({
+    expect(toClaim({ ...object, status: { phase: 'Lost' } })).to.deep.include({
       volumeName: 'pv-1',
       volumeMode: 'Block',
       hasSelector: true,
       lost: true,
       deleting: true,
       selectedNode: 'n1',
-      ownerPodUid: 'p1',
+      ownerPod: { name: 'db', uid: 'p1' },
     });
   });
 

@@ -121,6 +121,18 @@ describe('NodeIndex', () => {
       expect(alive()).to.equal(false);
     });
 
+    it('tells when it comes back, and not of every sign of life', () => {
+      const returned: string[] = [];
+      index.onReturn((name) => returned.push(name));
+      index.putHeartbeat(heartbeat(now));
+      now += silentAfterMs;
+      index.putHeartbeat(heartbeat(now));
+      now += silentAfterMs + 1;
+      index.putHeartbeat(heartbeat(now));
+
+      expect(returned).to.deep.equal(['n1', 'n1']);
+    });
+
     it('count by their own time when they are read first: the agent may be long dead', () => {
       index.putHeartbeat(heartbeat(now - silentAfterMs - 1));
 

@@ -52,6 +52,18 @@ describe('localVolumeStore', () => {
     expect((await open().read(name))?.retained).to.equal(true);
   });
 
+  it('remembers which volume another one follows, from the start or later', async () => {
+    const first = { name: 'pvc-a', uid: 'a1' };
+
+    const made = await open().ensure(name, spec, first);
+    const moved = await open().markFollower(made, { name: 'pvc-a', uid: 'a2' });
+    const again = await open().markFollower(made, first);
+
+    expect(made.follows).to.deep.equal(first);
+    expect([moved, again]).to.deep.equal([true, false]);
+    expect((await open().read(name))?.follows).to.deep.equal({ name: 'pvc-a', uid: 'a2' });
+  });
+
   it('says that a volume which is gone was changed', async () => {
     const made = await open().ensure(name, spec);
     api.objects.clear();
@@ -183,6 +195,35 @@ describe('persistentVolumeStore', () => {
     expect(api.objects.has(pvPath)).to.equal(true);
   });
 
+  it('counts one that is being deleted for no PersistentVolume', async () => {
+    await open().ensure(volume, data, aClass('fast'));
+    const deletionTimestamp = '2030-01-01T00:00:00Z';
+    await api.patch(pvPath, 'merge', { metadata: { deletionTimestamp } });
+
+    const thrown: unknown = await open()
+      .ensure(volume, data, aClass('fast'))
+      .catch((error: unknown) => error);
+
+    expect(String(thrown)).to.contain(`${name} is being deleted`);
+  });
+
+  it('lets one go only as it was seen', async () => {
+    await open().ensure(volume, data, aClass('fast'));
+    const seen = await open().read(name);
+    await api.patch(pvPath, 'merge', { status: { phase: 'Bound' } });
+    const bound = await open().read(name);
+
+    for (const [one, isHeld] of [
+      [seen, true],
+      [bound, false],
+    ] as const) {
+      if (one) {
+        await open().letGo(one);
+      }
+      expect((await open().read(name))?.heldByControl).to.equal(isHeld);
+    }
+  });
+
   it('takes one that is gone for removed', async () => {
     await open().ensure(volume, data, aClass('fast'));
     const seen = await open().read(name);
@@ -237,6 +278,19 @@ describe('the view of the cluster', () => {
 
     volumes.drop(name);
     expect(free()).to.equal(100);
+  });
+
+  it('takes nothing off for what is adopted: the report has counted its disk', () => {
+    const volume = localVolume();
+    const adopts = { name: 'pvc-0', volumeUid: 'old' };
+    volumes.put(name, { ...volume, spec: { ...volume.spec, adopts } });
+    const report = '{"total":100,"free":88,"largest":88,"generation":1,"healthy":true}';
+    const annotations = { 'capacity.berth.dev/fast': report };
+    state.nodes.put('n1', { metadata: { name: 'n1', annotations } } as never);
+
+    expect(free()).to.equal(88);
+    volumes.put(name, localVolume({ phase: 'Ready', allocatedBytes: 12, generation: 2 }));
+    expect(free()).to.equal(76);
   });
 
   it('counts volumes anew when their StoragePool comes after them', () => {

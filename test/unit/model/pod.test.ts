@@ -1,5 +1,10 @@
 import { expect } from 'chai';
-import { parsePod, requestedBytes, type PodObject } from '../../../src/model/pod.ts';
+import {
+  parsePod,
+  requestedBytes,
+  type PodObject,
+  type Toleration,
+} from '../../../src/model/pod.ts';
 
 const metadata = { name: 'db-0', namespace: 'shop', uid: 'u1' };
 
@@ -33,12 +38,36 @@ describe('parsePod', () => {
       ...metadata,
       schedulerName: 'default-scheduler',
       nodeName: '',
+      nominatedNode: '',
+      seenByScheduler: false,
       priority: 0,
       deleting: false,
       createdAt: 0,
+      toleratesCordon: false,
       claims: [],
     });
   });
+
+  const cordon = 'node.kubernetes.io/unschedulable';
+  const tolerations: readonly (readonly [Toleration, boolean])[] = [
+    [{ key: cordon, operator: 'Exists', effect: 'NoSchedule' }, true],
+    [{ key: cordon, operator: 'Exists' }, true],
+    [{ key: cordon, operator: 'Equal' }, true],
+    [{ key: cordon }, true],
+    [{ operator: 'Exists' }, true],
+    [{ key: cordon, operator: 'Exists', effect: 'NoExecute' }, false],
+    [{ key: cordon, operator: 'Equal', value: 'yes' }, false],
+    [{ key: 'node.kubernetes.io/not-ready', operator: 'Exists' }, false],
+    [{}, false],
+  ];
+  for (const [toleration, tolerates] of tolerations) {
+    const text = JSON.stringify(toleration);
+    it(`may ${tolerates ? '' : 'not '}run on a cordoned node with the toleration ${text}`, () => {
+      const pod = parsed({ metadata, spec: { tolerations: [toleration] } });
+
+      expect(pod).to.include({ toleratesCordon: tolerates });
+    });
+  }
 
   it('reads what a scheduler sends, nulls included', () => {
     const pod = parsed({

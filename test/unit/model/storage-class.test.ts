@@ -26,7 +26,7 @@ describe('parseClassParameters', () => {
       placement: 'pack',
       fsType: 'xfs',
       erase: 'zero',
-      onNodeLost: 'keep',
+      onNodeLost: 'release-after=10m',
     });
 
     expect(parameters).to.deep.equal({
@@ -36,7 +36,7 @@ describe('parseClassParameters', () => {
         placement: 'pack',
         fsType: 'xfs',
         erase: 'zero',
-        onNodeLost: 'keep',
+        onNodeLost: 'release-after=10m',
       },
     });
   });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { bytes } from '../../../src/model/bytes.ts';
 import {
   describeRejection,
@@ -71,7 +72,10 @@ describe('fitNode', () => {
     const silent = nodeFacts('n1', { fast: poolFacts(100) }, { alive: false });
     const unreadable = poolFacts(0, { room: undefined, healthy: false, problem: 'has no report' });
 
+    const nameless = nodeFacts('n1', { fast: poolFacts(100) }, { labels: {} });
+
     expect(refusal(silent, [need(1)])).to.equal('agent-silent');
+    expect(refusal(nameless, [need(1)])).to.equal('no-hostname');
     expect(refusal(nodeFacts('n1', {}), [need(1)])).to.equal('no-pool');
     expect(refusal(nodeFacts('n1', { fast: unreadable }), [need(1)])).to.equal('report-unreadable');
     expect(
@@ -106,6 +110,42 @@ describe('fitNode', () => {
   });
 });
 
+describe('fitNode beside putting one volume after the other', () => {
+  const aPool = fc.record({ free: fc.nat(60), hole: fc.nat(30), overhead: fc.nat(3) });
+  const aNeed = fc.record({ pool: fc.constantFrom('fast', 'slow'), size: fc.nat(40) });
+
+  it('fits exactly where each one finds its place beside those before it', () => {
+    fc.assert(
+      fc.property(fc.tuple(aPool, aPool), fc.array(aNeed, { maxLength: 5 }), (pools, needs) => {
+        const names = ['fast', 'slow'] as const;
+        const facts = pools.map(({ free, hole, overhead }) => ({
+          ...poolFacts(free, { room: room(free, { largest: Math.max(0, free - hole) }) }),
+          allocatedFor: (size: number) => bytes(size + overhead),
+        }));
+        const byName = Object.fromEntries(names.map((name, i) => [name, facts[i] ?? poolFacts(0)]));
+
+        const left = new Map<string, number>(names.map((name, i) => [name, pools[i]?.free ?? 0]));
+        const allFit = needs.every(({ pool, size }) => {
+          const { overhead = 0, free = 0, hole = 0 } = pools[names.indexOf(pool)] ?? {};
+          const now = (left.get(pool) ?? 0) - size - overhead;
+          left.set(pool, now);
+          return now >= 0 && size + overhead <= Math.max(0, free - hole);
+        });
+
+        const verdict = judge(
+          nodeFacts('n1', byName),
+          needs.map(({ pool, size }) => need(size, { pool })),
+        );
+        expect(verdict.fit !== undefined).to.equal(allFit);
+        for (const { pool, room: before, needed } of verdict.fit ?? []) {
+          expect(before.free - needed).to.equal(left.get(pool));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
 describe('describeRejection', () => {
   it('says the same for nodes that differ only in what they have', () => {
     const texts = [3, 5, 9].map((free) => {
@@ -134,6 +174,7 @@ describe('describeRejection', () => {
         { kind: 'unknown-node' },
         { kind: 'agent-silent' },
         { kind: 'pinned', claim: 'shop/data' },
+        { kind: 'no-hostname' },
         { kind: 'no-pool', pool: 'fast' },
         { kind: 'pool-unhealthy', pool: 'fast' },
         { kind: 'report-unreadable', pool: 'fast' },
@@ -142,9 +183,9 @@ describe('describeRejection', () => {
       ] as const
     ).map(describeRejection);
 
-    expect(new Set(texts).size).to.equal(8);
+    expect(new Set(texts).size).to.equal(9);
     texts.forEach((text) => expect(text).to.match(/^berth: .{10,90}$/));
-    texts.slice(3).forEach((text) => expect(text).to.contain('pool fast'));
+    texts.slice(4).forEach((text) => expect(text).to.contain('pool fast'));
     expect(texts[2]).to.contain('shop/data');
   });
 });

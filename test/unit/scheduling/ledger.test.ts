@@ -415,6 +415,28 @@ describe('Ledger in any history', () => {
     );
   });
 
+  it('knows the same after a restart, but for the promises', () => {
+    fc.assert(
+      fc.property(history, (steps) => {
+        const ledger = new Ledger();
+        const book = new PlainBook();
+        steps.forEach((step) => apply(step, ledger, book));
+        claims.forEach((claim) => ledger.release(`c${claim}`));
+
+        const restarted = new Ledger();
+        book.volumes.forEach(({ where, size, seenIn }, claim) =>
+          restarted.setVolume(volume(`c${claim}`, size, { ...places[where], seenIn })),
+        );
+        book.reports.forEach((said, where) => restarted.setReport(places[where] ?? at, said));
+
+        const rooms = places.map((place) => restarted.room(place));
+        expect(places.map((place) => ledger.room(place))).to.deep.equal(rooms);
+        expect(places.map((place) => ledger.roomReader(place)())).to.deep.equal(rooms);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('comes to the same whatever the order in which two watches tell it', () => {
     const volumes = fc.uniqueArray(
       fc.record({

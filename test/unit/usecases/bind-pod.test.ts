@@ -4,7 +4,14 @@ import { BindLoad } from '../../../src/usecases/bind-load.ts';
 import { Holds } from '../../../src/scheduling/holds.ts';
 import { bindPod, type BindPod } from '../../../src/usecases/bind-pod.ts';
 import { provision } from '../../../src/usecases/provision.ts';
-import { aClaim, aClass, aPersistentVolume, aPod, aVolume } from '../../support/facts.ts';
+import {
+  aClaim,
+  aClass,
+  aPersistentVolume,
+  aPod,
+  aVolume,
+  readyNode,
+} from '../../support/facts.ts';
 import { FakeCluster, silentLog } from '../../support/fake-cluster.ts';
 
 const pod = aPod('db', ['data']);
@@ -128,6 +135,32 @@ describe('bindPod', () => {
     });
   }
 
+  for (const [what, arrange, text] of [
+    [
+      'the pod was replaced',
+      (one: FakeCluster) => one.podObjects.set('db', { ...pod, uid: 'another' }),
+      'pod shop/db with uid uid-db is gone',
+    ],
+    [
+      'the claim was replaced',
+      (one: FakeCluster) =>
+        one.put(aClaim('data', 10, { ref: { namespace: 'shop', name: 'data', uid: 'another' } })),
+      'claim shop/data was deleted while its volume was made',
+    ],
+    [
+      'the claim was deleted',
+      (one: FakeCluster) => one.claimObjects.clear(),
+      'claim shop/data was deleted while its volume was made',
+    ],
+  ] as const) {
+    it(`binds nobody where ${what} while the volumes were made`, async () => {
+      cluster.before.set('ensurePv', () => void arrange(cluster));
+
+      expect(await refusal()).to.equal(text);
+      expect(cluster.writes.filter((write) => write.startsWith('bind'))).to.deep.equal([]);
+    });
+  }
+
   it('keeps the volumes of a pod whose Binding failed, for the next try', async () => {
     cluster.breakAt('bind');
     const first = await refusal();
@@ -175,6 +208,35 @@ describe('bindPod', () => {
     expect(await refusal({ node: 'n2' })).to.equal('no refusal');
   });
 
+  for (const [how, change, text] of [
+    ['is cordoned', { unschedulable: true }, 'is cordoned'],
+    ['is not ready', { ready: 'False', said: 'KubeletNotReady' }, 'is not ready (KubeletNotReady)'],
+    ['says nothing of itself', { ready: undefined }, 'is not ready (it does not say how it is)'],
+  ] as const) {
+    it(`makes nothing new on a node that ${how}, and tells the owner of the pod`, async () => {
+      cluster.addNode('n1', 100, 'fast', { state: { ...readyNode, ...change } });
+
+      const expected = `node n1 ${text}: no new volumes are made on it`;
+      expect(await refusal()).to.equal(expected);
+      expect(cluster.writes).to.deep.equal([]);
+      expect(cluster.events).to.deep.equal([`Pod db BerthBindFailed: ${expected}`]);
+    });
+
+    it(`goes on with what is made already on a node that ${how}`, async () => {
+      cluster.put(aVolume(aClaim('data', 10), 'n1', { status: { phase: 'Ready' } }));
+      cluster.addNode('n1', 100, 'fast', { state: { ...readyNode, ...change } });
+
+      expect(await refusal()).to.equal('no refusal');
+    });
+  }
+
+  it('makes volumes on a cordoned node for a pod that tolerates it', async () => {
+    cluster.addNode('n1', 100, 'fast', { state: { ...readyNode, unschedulable: true } });
+    cluster.podObjects.set('db', { ...pod, toleratesCordon: true });
+
+    expect(await refusal()).to.equal('no refusal');
+  });
+
   it('refuses without room, and tells the owner of the pod', async () => {
     cluster.put(aClaim('data', 101));
 
@@ -207,7 +269,7 @@ describe('bindPod', () => {
     it('waits for its claim, and makes that', async () => {
       whileAsleep = () => {
         if (sleeps.length === 3) {
-          cluster.put(aClaim('db-tmp', 5, { ownerPodUid: pod.uid }));
+          cluster.put(aClaim('db-tmp', 5, { ownerPod: pod }));
         }
       };
 

@@ -18,6 +18,7 @@ describe('NodeReporter', () => {
   let free: Bytes;
   let told: string[];
   let lookedAt: string[];
+  let heard: string[][];
   /** The volumes that a measurement finds. */
   let counted: string[];
   let refuse = false;
@@ -66,6 +67,8 @@ describe('NodeReporter', () => {
       now: () => 0,
       reportSoon: () => {},
       lookAt: (name) => lookedAt.push(name),
+      about: () => ({ apiVersion: 'berth.dev/v1alpha1', kind: 'StorageNode', name: 'n1' }),
+      onOrphans: (orphans) => heard.push(orphans.map(({ name }) => name)),
     });
   }
 
@@ -79,6 +82,7 @@ describe('NodeReporter', () => {
     free = bytes(10 * GiB);
     told = [];
     lookedAt = [];
+    heard = [];
     counted = [];
     meanwhile = () => {};
     reporter = start();
@@ -239,5 +243,23 @@ describe('NodeReporter', () => {
 
     expect(published).to.deep.equal([]);
     expect(standings[0]?.pools[0]).to.include({ name: 'fast', free: 10 * GiB });
+  });
+
+  it('tells of what nobody asks for once, and hands it on at each look', async () => {
+    images = [{ name: 'a', volumeUid: 'uid', bytes: 1 as Bytes, allocatedBytes: 2 as Bytes }];
+    await reporter.report(signal);
+    await reporter.report(signal);
+
+    expect(heard).to.deep.equal([['a'], ['a']]);
+    expect(told.filter((text) => text.startsWith('OrphanFound'))).to.have.length(1);
+  });
+
+  it('takes no volume for an orphan that goes while it is measured', async () => {
+    images = [{ name: 'a', volumeUid: 'uid', bytes: 1 as Bytes, allocatedBytes: 2 as Bytes }];
+    volumes = [{ uid: 'uid', spec: { pool: 'fast' }, status: {} } as LocalVolume];
+    meanwhile = () => (volumes = []);
+    await reporter.report(signal);
+
+    expect(heard).to.deep.equal([[]]);
   });
 });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
 import type { Claim } from '../../../src/model/claim.ts';
+import type { LocalVolume } from '../../../src/model/volume.ts';
 import type { VolumeStore } from '../../../src/usecases/cluster.ts';
 import { provision } from '../../../src/usecases/provision.ts';
 import type { UnboundClaim } from '../../../src/usecases/resolve-needs.ts';
@@ -108,9 +109,11 @@ describe('provision', () => {
 
       expect(thrown).to.be.an('error').with.property('message', `${call} failed`);
       expect(promised()).to.equal(false);
+      // One of them is published: their pod is tied to the node, so all of them stay there.
+      const handedOver = cluster.localVolumes.get(dataName)?.published === true;
       for (const volume of cluster.localVolumes.values()) {
-        expect(volume.deleting).to.equal(!volume.published);
-        expect(volume.heldByControl).to.equal(volume.published);
+        expect(volume.deleting).to.equal(!handedOver);
+        expect(volume.heldByControl).to.equal(handedOver);
       }
     });
 
@@ -149,13 +152,115 @@ describe('provision', () => {
     expect([waits(dataName), waits(logsName)]).to.deep.equal([false, false]);
   });
 
+  it('makes the PersistentVolume of a published volume also where the pool takes no new ones', async () => {
+    cluster.put(aVolume(data, 'n1', { published: true, status: { phase: 'Ready', path: '/x' } }));
+    cluster.addNode('n1', 0, 'fast', { alive: false, pool: () => undefined });
+
+    expect((await run([data])).ok).to.equal(true);
+    expect(cluster.writes).to.include(`ensurePv ${dataName}`);
+    expect(await failure([data, logs])).to.equal(
+      'no-room: node n1: the agent of the node is silent',
+    );
+  });
+
+  it('hands over what follows a published volume also where the pool takes no new ones', async () => {
+    const ready = { status: { phase: 'Ready', path: '/x' } } as const;
+    const first = aVolume(data, 'n1', { ...ready, published: true });
+    const follows = { name: first.name, uid: first.uid };
+    cluster.put(first, aVolume(logs, 'n1', { ...ready, follows }));
+    cluster.addNode('n1', 0, 'fast', { alive: false, pool: () => undefined });
+
+    expect((await run([logs])).ok).to.equal(true);
+    expect(cluster.writes).to.include(`ensurePv ${logsName}`);
+  });
+
   it('never gives a published volume back', async () => {
     cluster.put(aVolume(data, 'n1', { published: true, status: { phase: 'Ready' } }));
     cluster.agent = () => ({ phase: 'Failed', message: 'full' });
 
     await run();
 
-    expect([waits(dataName), waits(logsName)]).to.deep.equal([true, false]);
+    expect(waits(dataName)).to.equal(true);
+  });
+
+  describe('once the first volume of several is published', () => {
+    for (const [call, nth] of [
+      ['publish', 2],
+      ['ensurePv', 1],
+      ['ensurePv', 2],
+    ] as const) {
+      it(`keeps all space on the node when call ${nth} of ${call} breaks, so the next try ends it`, async () => {
+        cluster = new FakeCluster('n1', 30);
+        cluster.breakAt(call, nth);
+        await run().catch(() => undefined);
+        cluster.before.clear();
+
+        const thief = await failure([aClaim('thief', 1)]);
+        const again = await run();
+
+        expect(thief).to.match(/^no-room/);
+        expect(again.ok).to.equal(true);
+        expect(cluster.persistentVolumeObjects.size).to.equal(2);
+      });
+    }
+
+    it('gives nothing back when the next try fails too, or comes for some of the claims only', async () => {
+      cluster.breakAt('publish', 2);
+      await run().catch(() => undefined);
+      cluster.breakAt('wait');
+      await run([logs]).catch(() => undefined);
+      cluster.breakAt('ensure', 2);
+      await run().catch(() => undefined);
+
+      expect([waits(dataName), waits(logsName)]).to.deep.equal([true, true]);
+      expect(cluster.ledger.room({ node: 'n1', pool: 'fast' })?.free).to.equal(70);
+    });
+
+    it('takes over a volume that was made alone before', async () => {
+      cluster.put(aVolume(logs, 'n1', { status: { phase: 'Ready' } }));
+      cluster.breakAt('publish', 2);
+      await run().catch(() => undefined);
+
+      const { uid = '' } = cluster.localVolumes.get(dataName) ?? {};
+      expect(cluster.localVolumes.get(logsName)?.follows).to.deep.equal({ name: dataName, uid });
+      expect(waits(logsName)).to.equal(true);
+    });
+  });
+
+  it('publishes nothing where one of the others was given back while it was taken over', async () => {
+    cluster.put(aVolume(logs, 'n1', { status: { phase: 'Ready' } }));
+    cluster.before.set('follow', () => cluster.change(logsName, { deleting: true }));
+
+    expect(await failure()).to.match(/^changed: volume pvc-uid-logs was changed/);
+    expect(cluster.localVolumes.get(dataName)?.published).to.equal(false);
+    expect(waits(dataName)).to.equal(false);
+  });
+
+  it('leaves a volume alone that another try has made its own while this one gave up', async () => {
+    let reads = 0;
+    cluster.agent = () => ({ phase: 'Failed', message: 'full' });
+    cluster.before.set('read', () => {
+      reads += 1;
+      // The first has just gone; now comes the turn of the other.
+      if (reads === 3) {
+        cluster.removeVolume(dataName);
+        cluster.put(aVolume(data, 'n1', { uid: 'anew', status: { phase: 'Ready' } }));
+        cluster.change(logsName, { follows: { name: dataName, uid: 'anew' } });
+      }
+    });
+
+    await run();
+
+    expect(waits(logsName)).to.equal(true);
+  });
+
+  it('uses no node without the label that its volumes would name', async () => {
+    cluster.addNode('n2', 100, 'fast', { labels: {} });
+
+    expect(await failure([data], 'n2')).to.equal(
+      'no-room: node n2 has no label kubernetes.io/hostname, which its volumes need',
+    );
+    expect(cluster.writes).to.deep.equal([]);
   });
 
   it('does not use the volume that the claim has on another node, nor touch it', async () => {
@@ -165,7 +270,7 @@ describe('provision', () => {
       'elsewhere: claim shop/data has its volume in pool fast of node n2',
     );
     expect(waits(dataName)).to.equal(true);
-    expect(waits(logsName)).to.equal(false);
+    expect(cluster.localVolumes.has(logsName)).to.equal(false);
   });
 
   it('finds what an earlier call has left and goes on from there', async () => {
@@ -246,6 +351,18 @@ describe('provision', () => {
 
     expect(await failure([data])).to.match(/^changed: volume pvc-uid-data was changed/);
     expect(cluster.persistentVolumeObjects.size).to.equal(0);
+  });
+
+  it('publishes nothing that another call has given back since it was Ready', async () => {
+    const others: readonly Partial<LocalVolume>[] = [{ deleting: true }, { uid: 'made anew' }];
+    for (const change of others) {
+      cluster = new FakeCluster();
+      cluster.before.set('publish', () => cluster.change(logsName, change));
+
+      expect(await failure([data, logs])).to.match(/^changed: volume pvc-uid-logs was changed/);
+      expect(cluster.writes).not.to.include(`publish ${logsName}`);
+      expect([...cluster.persistentVolumeObjects.keys()]).not.to.include(logsName);
+    }
   });
 
   it('lets only one of two calls have the last space', async () => {

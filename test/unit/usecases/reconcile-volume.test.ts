@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { bytes, MiB } from '../../../src/model/bytes.ts';
 import { NoSpaceError, PermanentError } from '../../../src/model/errors.ts';
 import type { LocalVolume, VolumeStatus } from '../../../src/model/volume.ts';
+import { MachineIdentity } from '../../../src/usecases/machine-identity.ts';
 import type { NodePool } from '../../../src/usecases/node-pools.ts';
 import {
   ForeignVolumeError,
@@ -25,12 +26,15 @@ describe('reconciling a volume', () => {
   let storage: StorageBackend;
   let pool: NodePool | undefined;
   let volume: LocalVolume | undefined;
+  let machine: MachineIdentity;
+  let erasure: string | undefined;
   const { signal } = new AbortController();
 
   beforeEach(() => {
     calls = [];
     written = [];
     told = [];
+    erasure = '1Mi overwritten with zeros';
     const called = <T>(name: string, value: T): Promise<T> => {
       calls.push(name);
       return Promise.resolve(value);
@@ -41,10 +45,13 @@ describe('reconciling a volume', () => {
       find: () => called('find', onDisk),
       ensure: () => called('ensure', onDisk),
       attach: () => called('attach', '/run/pvc-1'),
-      remove: (_, erase) => called(`remove ${erase}`, undefined),
+      adopt: (from) => called(`adopt ${from.name}`, onDisk),
+      remove: (_, erase) => called(`remove ${erase}`, erasure),
+      removeStray: () => Promise.reject(new Error('not asked')),
     };
     pool = { name: 'fast', backend: 'loop', applies: true, storage };
     volume = aVolume({});
+    machine = new MachineIdentity({ list: () => (volume ? [volume] : []) });
   });
 
   const aVolume = (more: Partial<LocalVolume>): LocalVolume => ({
@@ -74,6 +81,7 @@ describe('reconciling a volume', () => {
         release: async () => void calls.push('release'),
       },
       pools: { get: () => pool },
+      machine,
       reports: { generationOf: () => 7, changed: () => calls.push('changed') },
       events: {
         normal: (about, reason) => told.push(`${about.kind} ${reason}`),
@@ -81,6 +89,11 @@ describe('reconciling a volume', () => {
       },
       log: { info: () => {}, warn: () => {}, error: () => {} },
       meter: { timed: (_, work) => work(), pools: () => {} },
+      now: () => 0,
+      rowOf: (key) => (work) => {
+        calls.push(`row ${key}`);
+        return work();
+      },
       onSettled: () => calls.push('settled'),
     })('pvc-1', signal);
 
@@ -124,6 +137,48 @@ describe('reconciling a volume', () => {
       expect(written).to.have.length(1);
     });
   }
+
+  describe('on a machine that has replaced the one it was made on', () => {
+    beforeEach(() => {
+      volume = aVolume({ status: ready });
+      machine.compare('new', 'old');
+    });
+
+    it('calls it lost for that reason where it is not there, and says so once', async () => {
+      storage.find = () => Promise.resolve(undefined);
+      await reconcile();
+
+      expect(written).to.have.length(1);
+      expect(written[0]?.message).to.equal(
+        'LOST: the volume was made on node n1 in pool fast, and the machine of the node was ' +
+          'replaced (machine id old before, new now): it is not on the disks of this one. ' +
+          'Nothing is made in its place; it is Ready again as soon as it is back.',
+      );
+      expect(calls).to.not.include('ensure');
+
+      volume = aVolume({ status: written[0] ?? ready });
+      await reconcile();
+      machine = new MachineIdentity({ list: () => [] });
+      machine.compare('new', 'new');
+      await reconcile();
+      expect(written).to.have.length(1);
+    });
+
+    it('goes on with it where its disk has survived', async () => {
+      await reconcile();
+
+      expect(written).to.deep.equal([ready]);
+      expect(machine.lossOf('uid')).to.equal(undefined);
+    });
+  });
+
+  it('says again that a volume is missing after its pool could not be read', async () => {
+    volume = aVolume({ status: { ...ready, phase: 'Lost', message: 'loop.directory is "/x"' } });
+    storage.find = () => Promise.resolve(undefined);
+    await reconcile();
+
+    expect(written[0]?.message).to.contain('and it is no longer there');
+  });
 
   it('takes a lost volume back when it is there again', async () => {
     volume = aVolume({ status: { ...ready, phase: 'Lost', message: 'LOST' } });
@@ -203,6 +258,53 @@ describe('reconciling a volume', () => {
       expect(calls).to.deep.equal(['remove zero', 'release', 'changed', 'settled']);
     });
 
+    const at = '1970-01-01T00:00:00.000Z';
+
+    it('writes down how it was erased, before it lets go', async () => {
+      volume = aVolume(deleting);
+      await reconcile();
+
+      const erased = { policy: 'zero', at, result: '1Mi overwritten with zeros' };
+      expect(written).to.deep.equal([{ ...ready, erased }]);
+      expect(told).to.deep.equal(['LocalVolume VolumeErased']);
+    });
+
+    it('keeps what an earlier try has written down, and lets go', async () => {
+      const erased = { policy: 'zero', at, result: 'punched' } as const;
+      volume = aVolume({ ...deleting, status: { ...ready, erased } });
+      erasure = undefined;
+      await reconcile();
+
+      expect(written).to.deep.equal([]);
+      expect(calls).to.include('release');
+    });
+
+    it('says that nothing was left of a volume that had vanished', async () => {
+      volume = aVolume({ ...deleting, status: { ...ready, phase: 'Lost' } });
+      erasure = undefined;
+      await reconcile();
+
+      expect(written[0]?.erased?.result).to.equal('nothing was left to erase');
+    });
+
+    const adopts = { name: 'pvc-0', volumeUid: 'old' };
+
+    it('keeps adopted data that was never handed to the claim', async () => {
+      volume = aVolume({ ...deleting, spec: { ...aVolume({}).spec, adopts } });
+      await reconcile();
+
+      expect(calls).to.deep.equal(['release', 'changed', 'settled']);
+      expect(written).to.deep.equal([]);
+      expect(told).to.include('PersistentVolumeClaim AdoptionGivenUp');
+    });
+
+    it('erases adopted data that the claim has had', async () => {
+      volume = aVolume({ ...deleting, published: true, spec: { ...aVolume({}).spec, adopts } });
+      await reconcile();
+
+      expect(calls).to.deep.equal(['remove zero', 'release', 'changed', 'settled']);
+    });
+
     it('does not let go of what could not be removed', async () => {
       volume = aVolume(deleting);
       fails('remove', new Error('it is mounted'));
@@ -247,6 +349,50 @@ describe('reconciling a volume', () => {
       await reconcile();
 
       expect(calls).to.include('release');
+      expect(written).to.deep.equal([]);
+    });
+  });
+
+  describe('that adopts', () => {
+    const adopting = (more: Partial<LocalVolume> = {}): LocalVolume => {
+      const { spec } = aVolume({});
+      return aVolume({ spec: { ...spec, adopts: { name: 'pvc-0', volumeUid: 'old' } }, ...more });
+    };
+
+    it('makes nothing new, and waits for whoever purges the same thing', async () => {
+      volume = adopting();
+      await reconcile();
+
+      expect(calls).to.deep.equal([
+        ...['row fast/pvc-0', 'adopt pvc-0', 'attach', 'changed', 'settled'],
+      ]);
+      expect(written).to.deep.equal([ready]);
+    });
+
+    it('looks for its own name once it was Ready', async () => {
+      volume = adopting({ status: ready });
+      await reconcile();
+
+      expect(calls).to.deep.equal(['find', 'attach', 'settled']);
+    });
+
+    it('is Failed, and makes nothing, when there is nothing to adopt', async () => {
+      volume = adopting();
+      fails('adopt', new ForeignVolumeError('it is not there'));
+      await reconcile();
+
+      expect(written).to.deep.equal([{ phase: 'Failed', message: 'it is not there' }]);
+      expect(calls).to.not.include('ensure');
+    });
+
+    it('is never led out of its pool by a name', async () => {
+      volume = adopting();
+      const adopts = { name: '../../etc/passwd', volumeUid: 'old' };
+      volume = { ...volume, spec: { ...volume.spec, adopts } };
+      await reconcile();
+
+      expect(written[0]?.phase).to.equal('Failed');
+      expect(calls).to.deep.equal(['settled']);
     });
   });
 

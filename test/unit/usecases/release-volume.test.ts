@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { releaseVolume } from '../../../src/usecases/release-volume.ts';
-import { aClaim, aPersistentVolume, aVolume } from '../../support/facts.ts';
+import { aClaim, aClass, aPersistentVolume, aVolume } from '../../support/facts.ts';
 import { FakeCluster, silentLog } from '../../support/fake-cluster.ts';
 
 const claim = aClaim('data', 10);
@@ -19,8 +19,8 @@ describe('releaseVolume', () => {
   let reconcile: ReturnType<typeof releaseVolume>;
 
   beforeEach(() => {
-    const { volumes, persistentVolumes, claims, eventSink: events } = cluster;
-    const ports = { volumes, persistentVolumes, claims, events, log: silentLog };
+    const { volumes, persistentVolumes, claims, lookup, eventSink: events } = cluster;
+    const ports = { volumes, persistentVolumes, claims, lookup, events, log: silentLog };
     reconcile = releaseVolume({ ...ports, now: () => now, abandonedAfterMs: 60_000 });
   });
 
@@ -66,12 +66,76 @@ describe('releaseVolume', () => {
     expect(cluster.writes).to.deep.equal([]);
   });
 
+  it('makes way for a new PersistentVolume where one was deleted before its claim had it', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', ready));
+    putPv({ phase: 'Bound', deleting: true });
+    await release();
+    expect(cluster.writes).to.deep.equal([]);
+
+    putPv({ phase: 'Available', deleting: true });
+    await release();
+    expect(cluster.writes).to.deep.equal([`letGoPv ${name}`]);
+    expect(cluster.localVolumes.get(name)?.deleting).to.equal(false);
+  });
+
   it('keeps a published volume of a living claim that has no PersistentVolume yet', async () => {
     cluster.put(claim, aVolume(claim, 'n1', ready));
     now = dayMs;
 
     expect(await release()).to.equal(undefined);
     expect(cluster.writes).to.deep.equal([]);
+  });
+
+  it('believes memory that the claim lives, and asks nobody', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', ready));
+    cluster.breakAt('readClaim');
+
+    expect(await release()).to.equal(undefined);
+  });
+
+  it('does not believe memory that the claim is gone', async () => {
+    cluster.put(claim, aVolume(claim, 'n1', ready));
+    putPv({ phase: 'Released' });
+    cluster.forgetsClaims = true;
+
+    await release();
+
+    expect(cluster.writes).to.deep.equal([]);
+  });
+
+  describe('with an unused volume that was made together with another', () => {
+    const other = aClaim('a', 10);
+    const first = aVolume(other, 'n1', { published: true });
+    const follower = aVolume(claim, 'n1', { follows: { name: first.name, uid: first.uid } });
+    beforeEach(async () => {
+      cluster.put(claim, follower);
+    });
+
+    async function abandoned(): Promise<number | undefined> {
+      await release();
+      now += 60_000;
+      return release();
+    }
+
+    it('keeps it while that one is published: their pod needs both on this node', async () => {
+      cluster.put(first);
+
+      expect(await abandoned()).to.equal(60_000);
+      expect(cluster.writes).to.deep.equal([]);
+    });
+
+    for (const [what, put] of [
+      ['is gone', () => {}],
+      ['is going', () => cluster.put({ ...first, deleting: true })],
+      ['was made anew', () => cluster.put({ ...first, uid: 'another' })],
+    ] as const) {
+      it(`gives it back once that one ${what}`, async () => {
+        put();
+
+        expect(await abandoned()).to.equal(undefined);
+        expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+      });
+    }
   });
 
   it('destroys nothing when it cannot be seen whether the claim lives', async () => {
@@ -99,6 +163,84 @@ describe('releaseVolume', () => {
     await release();
 
     expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+  });
+
+  describe('that adopts', () => {
+    const spec = { adopts: { name: 'pvc-0', volumeUid: 'old' } };
+    const adopting = (change = {}) => aVolume(claim, 'n1', { spec, ...change });
+    const isReady = { status: { phase: 'Ready' as const } };
+
+    beforeEach(() => cluster.classes.set('fast', aClass('fast')));
+
+    it('is handed to its claim as soon as it is Ready, however long that takes', async () => {
+      cluster.put(claim, adopting());
+      now = dayMs;
+      expect(await release()).to.equal(undefined);
+      now = 2 * dayMs;
+      await release();
+      expect(cluster.writes).to.deep.equal([]);
+
+      cluster.change(name, isReady);
+      await release();
+      expect(cluster.writes).to.deep.equal([`publish ${name}`, `ensurePv ${name}`]);
+      await release();
+      expect(cluster.writes).to.have.length(2);
+    });
+
+    it('is handed over by the next look when that was cut off in the middle', async () => {
+      cluster.put(claim, adopting(isReady));
+      cluster.breakAt('ensurePv');
+      await release().catch(() => undefined);
+      await release();
+
+      expect(cluster.writes).to.deep.equal([`publish ${name}`, `ensurePv ${name}`]);
+    });
+
+    it('looks again when its agent has written in between', async () => {
+      cluster.put(claim, adopting(isReady));
+      cluster.before.set('publish', () => {
+        cluster.before.delete('publish');
+        cluster.change(name, isReady);
+      });
+
+      expect(await release()).to.equal(500);
+      expect(cluster.persistentVolumeObjects.size).to.equal(0);
+    });
+
+    it('waits, and says so, while the class is missing', async () => {
+      cluster.classes.clear();
+      cluster.put(claim, adopting(isReady));
+
+      expect(await release()).to.equal(60_000);
+      expect(cluster.writes).to.deep.equal([]);
+      expect(cluster.events[0]).to.include('BerthAdoptionWaits');
+    });
+
+    for (const [what, put] of [
+      ['could not be made', () => cluster.put(claim, adopting({ status: { phase: 'Failed' } }))],
+      [
+        'came too late for its claim',
+        () => cluster.put({ ...claim, volumeName: 'other' }, adopting(isReady)),
+      ],
+    ] as const) {
+      it(`is given back, unpublished, when it ${what}`, async () => {
+        put();
+        await release();
+        now += 60_000;
+        await release();
+
+        expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+        expect(cluster.localVolumes.get(name)?.published).to.equal(false);
+      });
+    }
+
+    it('is given back, unpublished, when its claim is gone', async () => {
+      cluster.put(adopting(isReady));
+      await release();
+
+      expect(cluster.writes).to.deep.equal([`delete ${name}`, `release ${name}`]);
+      expect(cluster.localVolumes.get(name)?.published).to.equal(false);
+    });
   });
 
   describe('with Retain', () => {

@@ -219,7 +219,7 @@ describe('resolveNeeds', () => {
     });
 
     it('takes the claim once it is there and was made for this pod', async () => {
-      cluster.put(aClaim('db-tmp', 5, { ownerPodUid: 'uid-db' }));
+      cluster.put(aClaim('db-tmp', 5, { ownerPod: { name: 'db', uid: 'uid-db' } }));
 
       const { unbound, awaited } = await resolved(pod);
 
@@ -228,8 +228,8 @@ describe('resolveNeeds', () => {
     });
 
     it('never takes a claim of that name that is another pod’s, or nobody’s', async () => {
-      for (const ownerPodUid of ['another', undefined]) {
-        cluster.put(aClaim('db-tmp', 5, { ownerPodUid }));
+      for (const ownerPod of [{ name: 'db', uid: 'another' }, undefined]) {
+        cluster.put(aClaim('db-tmp', 5, { ownerPod }));
 
         expect(await refusal(pod)).to.contain('was not made for this pod');
       }

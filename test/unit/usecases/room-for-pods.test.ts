@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
 import type { Rejection } from '../../../src/scheduling/filter.ts';
 import { explainWait } from '../../../src/usecases/explain-wait.ts';
-import { preemptNodes } from '../../../src/usecases/preempt-nodes.ts';
 import { prioritizeNodes } from '../../../src/usecases/prioritize-nodes.ts';
 import { rollUpPool } from '../../../src/usecases/roll-up-pool.ts';
 import { wakePods } from '../../../src/usecases/wake-pods.ts';
@@ -64,34 +63,6 @@ describe('wakePods', () => {
     await wake('unknown');
 
     expect(cluster.writes).to.deep.equal([]);
-  });
-});
-
-describe('preemptNodes', () => {
-  it('keeps the nodes that have room as they are and where somebody would be evicted', async () => {
-    const cluster = new FakeCluster('n1', 100);
-    cluster.addNode('n2', 5);
-    cluster.addNode('n3', 100);
-    cluster.classes.set('fast', aClass('fast'));
-    cluster.put(aClaim('data', 10));
-    const victims = new Map([
-      ['n1', ['someone']],
-      ['n2', ['someone']],
-      ['n3', []],
-      ['n4', ['someone']],
-    ]);
-
-    const kept = await preemptNodes(cluster)(aPod('db', ['data']), victims);
-
-    expect([...kept]).to.deep.equal(['n1']);
-  });
-
-  it('keeps none for a pod that cannot be placed', async () => {
-    const cluster = new FakeCluster();
-
-    const kept = await preemptNodes(cluster)(aPod('db', ['gone']), new Map([['n1', ['a']]]));
-
-    expect([...kept]).to.deep.equal([]);
   });
 });
 
@@ -157,13 +128,14 @@ describe('explainWait', () => {
       e: { kind: 'pinned', claim: 'shop/old' },
       f: { kind: 'pool-unhealthy', pool: 'fast' },
       g: { kind: 'report-unreadable', pool: 'fast' },
+      h: { kind: 'no-hostname' },
     });
 
     expect(text).to.equal(
       'needs 2Ki in pool fast for shop/data; 2 node(s) without the pool, ' +
         '1 node(s) with a silent agent, 1 node(s) not known yet, ' +
         '1 node(s) that do not hold its volume, 1 node(s) with an unhealthy pool, ' +
-        '1 node(s) with an unreadable report',
+        '1 node(s) with an unreadable report, 1 node(s) without the label kubernetes.io/hostname',
     );
   });
 

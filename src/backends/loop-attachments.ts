@@ -1,0 +1,80 @@
+import { readlink, rm } from 'node:fs/promises';
+import { ensureLink, ifThere } from '../platform/files.ts';
+import { loopDevices, type LoopDevice } from '../platform/loop-devices.ts';
+import type { RunCommand } from '../platform/run-command.ts';
+import type { Image } from './loop-images.ts';
+import type { OwnImage } from './loop-lookup.ts';
+import type { Allocation } from './loop-options.ts';
+import { dataOffset } from './loop-space.ts';
+
+export interface LoopAttachments {
+  /** An image made just now: no device can hold it yet, so none is looked for. */
+  expectNone(name: string): void;
+  /** @returns the link that leads to the device of the image */
+  attach(image: OwnImage): Promise<string>;
+  /** Nobody can write to the image any more once this is done. @throws Error while somebody uses it */
+  detachAll(image: Image | undefined, name: string): Promise<void>;
+}
+
+export interface AttachmentOptions {
+  readonly runDir: string;
+  readonly allocation: Allocation;
+  readonly run: RunCommand;
+}
+
+/** The loop devices in front of the images of one pool, and the links that kubelet follows to them. */
+export function loopAttachments(options: AttachmentOptions): LoopAttachments {
+  const { runDir, allocation, run } = options;
+  const devices = loopDevices(run);
+  const fresh = new Set<string>();
+
+  /** The device that holds the image; among several, the one in use before. */
+  async function deviceOf(image: OwnImage, part: Part, before?: string): Promise<string> {
+    const isFresh = fresh.delete(image.volume.name);
+    const known = isFresh ? [] : await devices.list();
+    const attached = known.filter(({ file }) => file === image.file);
+    const wrong = attached.find((each) => !covers(each, part));
+    if (wrong !== undefined) {
+      throw new Error(
+        `${image.path} is attached to ${wrong.path} with offset ${wrong.offset} and size ${wrong.sizeLimit}, ` +
+          `not ${part.offset} and ${part.bytes}: detach it`,
+      );
+    }
+    const right = attached.find(({ path }) => path === before) ?? attached[0];
+    return right?.path ?? devices.attach(image.path, part);
+  }
+
+  async function attach(image: OwnImage): Promise<string> {
+    const link = `${runDir}/${image.volume.name}`;
+    const part = { offset: dataOffset, bytes: image.volume.bytes };
+    const device = await deviceOf(image, part, await ifThere(readlink(link)));
+    // Not waited for: changing a queue takes the kernel some 20 ms, and nobody formats the volume
+    // before somebody else has read that it is ready.
+    void devices.passTrims(device, allocation === 'sparse');
+    await ensureLink(link, device);
+    return link;
+  }
+
+  async function detachAll(image: Image | undefined, name: string): Promise<void> {
+    fresh.delete(name);
+    // The folder depends on who attached it, and may have ended; the name is the claim's own.
+    const deleted = `/${name}.img (deleted)`;
+    for (const device of await devices.list()) {
+      if (device.file === image?.file || device.backFile.endsWith(deleted)) {
+        await devices.detach(device);
+      }
+    }
+    await rm(`${runDir}/${name}`, { force: true });
+  }
+
+  return { expectNone: (name) => void fresh.add(name), attach, detachAll };
+}
+
+interface Part {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+function covers(device: LoopDevice, part: Part): boolean {
+  return device.offset === part.offset && device.sizeLimit === part.bytes;
+}

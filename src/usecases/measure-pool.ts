@@ -1,0 +1,50 @@
+import { bytes, type Bytes } from '../model/bytes.ts';
+import { describeError } from '../model/errors.ts';
+import type { NodePool } from './node-pools.ts';
+import type { PoolStanding } from './node-ports.ts';
+import type { PoolInventory } from './ports.ts';
+
+/** One pool of this node as it was found. */
+export interface Measured {
+  readonly standing: PoolStanding;
+  readonly inventory: PoolInventory;
+  readonly allocated: Bytes;
+  /** How long its orphans are kept. */
+  readonly keepForMs: number;
+}
+
+const nothing = bytes(0);
+const noRoom = { total: nothing, free: nothing, largest: nothing };
+
+/**
+ * Looks at all of a pool. One that cannot be read has no room, and says why.
+ *
+ * @param onCounted - hears which volumes the numbers count, as soon as they are known
+ */
+export async function measurePool(
+  { name, backend, storage, problem, keepForMs = Infinity }: NodePool,
+  onCounted: (volumes: readonly string[]) => void,
+  signal: AbortSignal,
+): Promise<Measured> {
+  const about = { name, backend };
+  try {
+    if (storage === undefined) {
+      throw new Error(problem ?? 'it cannot be used');
+    }
+    const { allocated, volumes: counted, ...room } = await storage.usage(signal);
+    onCounted(counted);
+    const inventory = await storage.list(signal);
+    const volumes = inventory.volumes.length;
+    const standing: PoolStanding =
+      problem === undefined
+        ? { ...about, healthy: true, ...room, volumes }
+        : { ...about, healthy: false, message: problem, ...noRoom, volumes };
+    return { standing, inventory, allocated, keepForMs };
+  } catch (error) {
+    signal.throwIfAborted();
+    const message = problem ?? describeError(error);
+    const standing = { ...about, healthy: false, message, ...noRoom, volumes: 0 };
+    const inventory = { volumes: [], strays: [] };
+    return { standing, inventory, allocated: nothing, keepForMs };
+  }
+}

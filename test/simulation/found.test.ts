@@ -1,0 +1,38 @@
+import { expect } from 'chai';
+import { Simulation } from './simulation.ts';
+import { View } from './cluster-objects.ts';
+import { perform } from './user.ts';
+
+const noFaults = { call: 0, death: 0, watch: 0, disk: 0 };
+
+describe('What histories have found once', () => {
+  it('provisions the claim that a scheduler has chosen a node for, also where its pod is heard of last', async () => {
+    const simulation = new Simulation({ seed: 1, faults: noFaults, schedulers: 1 });
+    const { world, server } = simulation;
+    simulation.lateMs = (process, resource) =>
+      process.startsWith('control') && resource === 'pods' ? 10_000 : 0;
+    await world.run(world.now + 10_000);
+
+    perform(simulation, { do: 'make pod', pod: 0, claims: [0], way: 'other scheduler', node: 0 });
+    await world.run(world.now + 60_000);
+
+    expect(new View(server).pods().map(({ status }) => status?.phase)).to.deep.equal(['Running']);
+  });
+
+  it('makes a PersistentVolume again that was deleted before its claim was bound to it', async () => {
+    const simulation = new Simulation({ seed: 1, faults: noFaults, schedulers: 1 });
+    const { world, server } = simulation;
+    const now = new View(server);
+    await world.run(world.now + 10_000);
+
+    perform(simulation, { do: 'make pod', pod: 0, claims: [0], way: 'extender', node: 0 });
+    await world.run(world.now + 60_000, () => now.persistentVolumes().length > 0);
+    const [first] = now.persistentVolumes();
+    perform(simulation, { do: 'delete persistent volume', which: 0 });
+    await world.run(world.now + 60_000);
+
+    expect(first?.status?.phase).to.equal('Pending');
+    expect(now.pods().map(({ status }) => status?.phase)).to.deep.equal(['Running']);
+    expect(now.persistentVolumes()[0]?.metadata.uid).not.to.equal(first?.metadata.uid);
+  });
+});
