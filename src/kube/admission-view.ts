@@ -52,17 +52,10 @@ export function admissionView(client: KubeClient, log: Log): WatchedAdmissionVie
   const { api } = client;
 
   return {
-    claim: async (namespace, name) => {
-      const known = claims.get(`${namespace}/${name}`);
-      const found =
-        known !== undefined && mayBeBelieved(known)
-          ? known
-          : await live<PersistentVolumeClaim>(
-              api,
-              resourcePath('persistentvolumeclaims', { namespace, name }),
-            );
-      return found && toClaimView(found);
-    },
+    claim: (namespace, name) =>
+      currentClaim(claims.get(`${namespace}/${name}`), () =>
+        live(api, resourcePath('persistentvolumeclaims', { namespace, name })),
+      ),
     volume: async (name) => {
       const found =
         volumes.get(name) ?? (await live(api, resourcePath('persistentvolumes', { name })));
@@ -85,11 +78,21 @@ export function admissionView(client: KubeClient, log: Log): WatchedAdmissionVie
 }
 
 /**
- * A bound claim ties the pod to a node for good. It may be gone already, with a new one under its
- * name that could be anywhere, so it is looked at again; so is one that is going away.
+ * A claim as a new pod finds it. Memory will do where the claim has no volume yet. What is bound, or
+ * goes away, may be gone already, with a new claim under its name that has no volume: its pod, tied
+ * to the place of the old one, could wait there for ever.
  */
-function mayBeBelieved({ metadata, spec }: PersistentVolumeClaim): boolean {
-  return metadata?.deletionTimestamp === undefined && !spec?.volumeName;
+export async function currentClaim(
+  known: PersistentVolumeClaim | undefined,
+  readLive: () => Promise<PersistentVolumeClaim | undefined>,
+): Promise<ClaimView | undefined> {
+  const isSettled = known !== undefined && !isGoing(known) && !known.spec?.volumeName;
+  const found = isSettled ? known : await readLive();
+  return found && toClaimView(found);
+}
+
+function isGoing({ metadata }: PersistentVolumeClaim): boolean {
+  return metadata?.deletionTimestamp !== undefined;
 }
 
 /** @returns nothing when the API server says that there is no such object */
@@ -131,11 +134,13 @@ function toClassView({ metadata, provisioner, parameters = {} }: StorageClass): 
   return { name: metadata?.name ?? '', provisioner, parameters };
 }
 
-function toClaimView({ metadata, spec }: PersistentVolumeClaim): ClaimView {
+function toClaimView(claim: PersistentVolumeClaim): ClaimView {
+  const { metadata, spec } = claim;
   return {
     uid: metadata?.uid ?? '',
     className: metadata?.annotations?.[classAnnotation] ?? spec?.storageClassName,
-    volume: spec?.volumeName ?? '',
+    // The volume of one that goes away goes with it.
+    volume: isGoing(claim) ? '' : (spec?.volumeName ?? ''),
   };
 }
 

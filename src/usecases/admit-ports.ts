@@ -5,7 +5,7 @@ export interface ClaimView {
   readonly uid: string;
   /** Nothing where the claim leaves the choice to the cluster; empty where it wants no class. */
   readonly className: string | undefined;
-  /** The volume it is bound to, or empty. */
+  /** The volume it is bound to, or empty; empty for a claim that is being deleted. */
   readonly volume: string;
 }
 
@@ -25,7 +25,8 @@ export interface ClassView {
 
 /**
  * The cluster as admission sees it: from memory where it is there, else asked live, so that
- * "nothing" means that the object does not exist.
+ * "nothing" means that the object does not exist. Bound claims are asked live: a pod keeps for ever
+ * what it is told of them.
  *
  * Every call throws when the API server gives no answer in time.
  */

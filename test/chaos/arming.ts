@@ -9,6 +9,8 @@ import type { Supervisor } from './supervisor.ts';
 const armedAtOnce = 4;
 /** One that nobody passes makes place for the next, and comes again later. */
 const patienceMs = 6_000;
+/** For one that was never hit: the leader, for example, passes some only every 5 s. */
+const firstPatienceMs = 12_000;
 const mostTries = 3;
 const leastPauseMs = 250;
 
@@ -88,7 +90,8 @@ export class ArmingDesk {
 
   #giveUpOld(side: Side): void {
     for (const [id, { plan, tries, at }] of side.armed) {
-      if (performance.now() - at > patienceMs) {
+      const patience = this.hits.has(plan.point) ? patienceMs : firstPatienceMs;
+      if (performance.now() - at > patience) {
         this.#disarm(id, side);
         if (tries + 1 < mostTries) side.waiting.push({ plan, tries: tries + 1 });
       }

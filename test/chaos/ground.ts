@@ -66,8 +66,10 @@ async function equip(cluster: Cluster, gates: readonly string[]): Promise<Ground
     await berth.startScheduler(control, { name: 'one', flags: gates, settings }),
     await berth.startScheduler(second, { name: 'two', flags: gates, settings }),
   ];
-  // Takes the pods that come while no webhook answers.
-  const config = defaultSchedulerConfig(cluster.version) + settings;
+  // Takes the pods that come while no webhook answers. It knows nothing of pools; rating nodes by
+  // something else, it would choose the same full one again and again.
+  const blind = 'profiles: [{ plugins: { score: { disabled: [{ name: "*" }] } } }]\n';
+  const config = defaultSchedulerConfig(cluster.version) + settings + blind;
   schedulers.push(
     await cluster.startScheduler({ name: 'default', format: 'component', config, flags: gates }),
   );

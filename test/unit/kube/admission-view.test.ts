@@ -1,51 +1,45 @@
 import { expect } from 'chai';
-import { admissionView } from '../../../src/kube/admission-view.ts';
-import type { OpenWatch } from '../../../src/kube/reflector.ts';
+
+import { currentClaim } from '../../../src/kube/admission-view.ts';
 import type { PersistentVolumeClaim } from '../../../src/kube/objects.ts';
-import { waitFor } from '../../cluster/wait.ts';
-import { FakeApi } from '../../support/fake-api.ts';
-import { silentLog } from '../../support/fake-cluster.ts';
 
-const livePath = '/api/v1/namespaces/shop/persistentvolumeclaims/data';
-
-function claim(uid: string, volumeName?: string): PersistentVolumeClaim {
+function claimOf(uid: string, volumeName?: string, deletionTimestamp?: string) {
   return {
-    metadata: { namespace: 'shop', name: 'data', uid },
-    spec: { ...(volumeName && { volumeName }) },
-  };
+    metadata: { name: 'data', uid, ...(deletionTimestamp && { deletionTimestamp }) },
+    spec: { storageClassName: 'fast', ...(volumeName && { volumeName }) },
+  } as unknown as PersistentVolumeClaim;
 }
 
-describe('admissionView', () => {
-  const stopping = new AbortController();
-  after(() => stopping.abort());
+describe('a claim as admission sees it', () => {
+  const notAsked = (): never => {
+    throw new Error('asked live');
+  };
 
-  /** A view that remembers one claim, while another one of its name is there. */
-  async function open(remembered: PersistentVolumeClaim, there: PersistentVolumeClaim) {
-    const api = new FakeApi();
-    const get = async <T>(path: string): Promise<T> => {
-      if (path === livePath) {
-        return there as T;
-      }
-      const items = path.includes('persistentvolumeclaims') ? [remembered] : [];
-      return { metadata: { resourceVersion: '1' }, items } as T;
-    };
-    const openWatch: OpenWatch = async () => new AbortController();
-    const client = { api: Object.assign(api, { get }), openWatch };
-    const view = admissionView(client, silentLog);
-    void view.run(stopping.signal);
-    await waitFor('the lists', () => view.notReady().length === 0, { timeoutMs: 5_000 });
-    return view;
-  }
+  it('comes from memory while it has no volume', async () => {
+    const seen = await currentClaim(claimOf('u1'), notAsked);
 
-  it('believes memory of a claim without a volume', async () => {
-    const view = await open(claim('old'), claim('new', 'pvc-new'));
-
-    expect((await view.claim('shop', 'data'))?.uid).to.equal('old');
+    expect(seen).to.deep.equal({ uid: 'u1', className: 'fast', volume: '' });
   });
 
-  it('looks again at a claim with a volume, which would tie the pod to a node', async () => {
-    const view = await open(claim('old', 'pvc-old'), claim('new'));
+  it('is asked live when memory says that it is bound: there may be a new one by now', async () => {
+    const seen = await currentClaim(claimOf('u1', 'pvc-u1'), async () => claimOf('u2'));
 
-    expect(await view.claim('shop', 'data')).to.deep.include({ uid: 'new', volume: '' });
+    expect(seen).to.deep.equal({ uid: 'u2', className: 'fast', volume: '' });
+  });
+
+  it('is asked live when memory does not have it, or only one that goes away', async () => {
+    const old = claimOf('u1', 'pvc-u1', 'a moment ago');
+
+    expect((await currentClaim(undefined, async () => claimOf('u2')))?.uid).to.equal('u2');
+    expect((await currentClaim(old, async () => claimOf('u2', 'pvc-u2')))?.volume).to.equal(
+      'pvc-u2',
+    );
+    expect(await currentClaim(old, async () => undefined)).to.equal(undefined);
+  });
+
+  it('does not tie a pod to the volume of a claim that is being deleted', async () => {
+    const old = claimOf('u1', 'pvc-u1', 'a moment ago');
+
+    expect((await currentClaim(old, async () => old))?.volume).to.equal('');
   });
 });
