@@ -1,20 +1,24 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { CommandError, runCommand } from './run-command.ts';
 
 // Disks may lie on each other: a file in a mounted file system can back the next loop device. Each round takes off
-// one layer.
-const ROUNDS = 5;
+// one layer. A device that any program of the machine has open at that moment goes when that one closes it.
+const PATIENCE_MS = 10_000;
+const PAUSE_MS = 50;
 
 /** Unmounts what is mounted below `dir` and detaches loop devices whose file lies there. Repeatable. */
 export async function removeDisks(dir: string): Promise<void> {
-  for (let round = 0; round < ROUNDS; round += 1) {
+  const endsAt = performance.now() + PATIENCE_MS;
+  do {
     const mounts = mountsBelow(dir);
     const loops = await loopsBelow(dir);
     if (mounts.length === 0 && loops.length === 0) return;
     for (const mount of mounts) await unmount(mount);
     for (const loop of loops) await detach(loop);
-  }
+    await sleep(PAUSE_MS);
+  } while (performance.now() < endsAt);
   const left = [...mountsBelow(dir), ...(await loopsBelow(dir))];
   if (left.length > 0) throw new Error(`cannot be unmounted or detached: ${left.join(' ')}`);
 }
