@@ -1,8 +1,9 @@
 import { copyFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import { expect } from 'chai';
 
+import { detach, loopsBelow } from '../cluster/leftover-disks.ts';
 import { waitFor } from '../cluster/wait.ts';
 import type { PersistentVolume } from '../../src/kube/objects.ts';
 import { Kube } from '../support/kube.ts';
@@ -83,9 +84,13 @@ describe('the checker of chaos runs, on a real cluster', function () {
   });
 
   it('sees an image that has vanished, and the device that still holds it', async () => {
-    rmSync(imageOf(name, node));
+    const image = imageOf(name, node);
+    const devices = await loopsBelow(dirname(image));
+    rmSync(image);
 
     const text = await found();
+    // Nobody finds a device by a file that is gone.
+    await Promise.all(devices.map(detach));
 
     expect(text).to.contain(`violation: claim c: has no image in pool ${pool} of ${node}`);
     expect(text).to.match(/leaked: \/dev\/loop\d+ of /);

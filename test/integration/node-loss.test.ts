@@ -6,6 +6,7 @@ import type { LocalVolumeObject, StorageNodeObject } from '../../src/kube/custom
 import type { KubeObject, Pod } from '../../src/kube/objects.ts';
 import { agentFinalizer, controlFinalizer, selectedNodeAnnotation } from '../../src/model/names.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import { detach, loopsBelow } from '../cluster/leftover-disks.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { Installation, type ControlRole } from '../support/installation.ts';
@@ -250,6 +251,8 @@ describe('a node that is lost', function () {
 
     await cluster.kill('agent-h2');
     const pools = join(berth.hollowFolder('h2', '/var/lib/berth'), 'pools');
+    // The devices go with the machine.
+    await Promise.all((await loopsBelow(join(pools, 'machine'))).map(detach));
     await rm(join(pools, 'machine'), { recursive: true });
     await startAgentOf('h2', 'second');
 
