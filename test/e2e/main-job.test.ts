@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { expect } from 'chai';
@@ -114,6 +115,8 @@ describe('Berth on real nodes', function () {
       await agent?.program.kill();
       await node?.powerOff();
       await Promise.all((await devicesOf(node)).map(detach));
+      // /run is in memory. A link that stayed would lead kubelet to a device that is anybody's now.
+      await rm(join(node?.dir ?? '/nowhere', 'host/run/berth/volumes'), { recursive: true });
       await node?.start();
       await kube.delete('Pod', 'db-2');
       if (node) {
