@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
@@ -251,7 +252,19 @@ describe('Berth on real nodes', function () {
   }
 
   async function exec(name: string, command: string): Promise<string> {
-    return cluster.kubectl(['exec', name, '--', 'sh', '-c', command], { timeoutMs: 30_000 });
+    const endsAt = performance.now() + 10_000;
+    for (;;) {
+      try {
+        const args = ['exec', name, '--', 'sh', '-c', command];
+        return await cluster.kubectl(args, { timeoutMs: 30_000 });
+      } catch (error) {
+        // kubelet may still be ending an older pod of that name.
+        if (!String(error).includes('container not found') || performance.now() > endsAt) {
+          throw error;
+        }
+        await sleep(200);
+      }
+    }
   }
 
   /** The size of the block device under /data, as the kernel tells it. */
