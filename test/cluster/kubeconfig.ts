@@ -1,4 +1,5 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 import type { KeyPair } from './pki.ts';
 
@@ -21,7 +22,10 @@ export function writeKubeconfig(
     contexts: [{ name: 'berth', context: { cluster: 'berth', user: 'berth' } }],
     'current-context': 'berth',
   };
-  writeFileSync(file, JSON.stringify(config, null, 2), { mode: 0o600 });
+  // A program that was started before may be reading it at this moment.
+  const fresh = `${file}.${randomUUID()}`;
+  writeFileSync(fresh, JSON.stringify(config, null, 2), { mode: 0o600 });
+  renameSync(fresh, file);
   return file;
 }
 
