@@ -37,8 +37,11 @@ export interface FilterPorts {
   readonly nextChange: (ms: number) => Promise<void>;
 }
 
-/** How long a filtered pod holds room while its bind is awaited. */
-const holdMs = 400;
+/**
+ * How long a filtered pod holds room while its bind is awaited. The bind mostly comes within some
+ * milliseconds; where a thousand pods come at once, both programs are busy.
+ */
+const holdMs = 1_000;
 /**
  * kube-scheduler goes on filtering while its binds run, without a limit. With hundreds of them
  * open none is answered in time; with this many the agents and the API server are busy.
@@ -46,8 +49,11 @@ const holdMs = 400;
 const manyBinds = 48;
 /** How long a filter lets that many binds catch up; a pod is never held up for longer. */
 const catchUpMs = 2_000;
-/** How long a filter waits for the binds of others, when nothing is left for it otherwise. */
-const patienceMs = 60;
+/**
+ * How long a filter waits for the binds of others, when nothing is left for it otherwise. By then
+ * each hold that stood in the way has become a volume, or has lapsed.
+ */
+const patienceMs = holdMs;
 
 const nothing: PodNeeds = { volumes: [], pins: [] };
 
