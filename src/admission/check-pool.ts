@@ -1,63 +1,60 @@
-import { parseKeepFor } from '../model/keep-for.ts';
 import { maxPoolNameLength, poolNamePattern } from '../model/names.ts';
-import { parseQuantity } from '../model/quantity.ts';
 import { err, ok, type Result } from '../model/result.ts';
 
-/** Every backend a StoragePool can name. The options of one stand in a field of the same name. */
-const poolBackends = ['loop'];
-
-const allocations = ['preallocated', 'sparse'];
-
+/** A StoragePool as it was declared; nothing about its spec has been checked yet. */
 export interface PoolFacts {
   readonly name: string;
-  readonly backend: string;
-  /** The backends for which options are given. */
-  readonly optionsFor: readonly string[];
-  /** Missing where the operator left it to the usual period. */
-  readonly keepOrphansFor?: string;
-  /** Texts as given; empty where missing. */
-  readonly loop?: {
-    readonly directory: string;
-    readonly size: string;
-    readonly allocation: string;
-  };
+  readonly spec: unknown;
 }
 
-/** Refuses a pool that no agent could build. @param given - all that the operator wrote */
-export function checkPool(given: PoolFacts): Result<undefined, string> {
-  return verdict(given.name, [
-    ...nameMistakes(given.name),
-    ...backendMistakes(given),
-    ...(given.backend === 'loop' ? loopMistakes(given.loop) : []),
-    ...orphanMistakes(given),
-  ]);
+/** What of a pool can never change: what is in it would be lost sight of. */
+export interface FixedParts {
+  readonly backend: string;
+  /** Missing for a pool of whatever disks its selector names. */
+  readonly source?: string | undefined;
+}
+
+/** Reads a spec exactly as the agents do. */
+export type ReadPool = (spec: unknown) => Result<FixedParts, string>;
+
+/** Refuses a pool that no agent could build. */
+export function checkPool({ name, spec }: PoolFacts, read: ReadPool): Result<undefined, string> {
+  const pool = read(spec);
+  return verdict(name, [...nameMistakes(name), ...(pool.ok ? [] : [pool.error])]);
 }
 
 /**
  * Refuses a change under which the volumes of a pool could no longer be found: they stay where
  * and what they were when they were made.
  */
-export function checkPoolChange(before: PoolFacts, after: PoolFacts): Result<undefined, string> {
-  const own = checkPool(after);
-  const mistakes = [
-    ...changed('backend', before.backend, after.backend),
-    ...(before.backend === after.backend
-      ? changed('loop.directory', before.loop?.directory ?? '', after.loop?.directory ?? '')
-      : []),
-  ];
-  const moved = verdict(after.name, mistakes);
-  return moved.ok ? own : moved;
+export function checkPoolChange(
+  before: PoolFacts,
+  after: PoolFacts,
+  read: ReadPool,
+): Result<undefined, string> {
+  const own = checkPool(after, read);
+  const was = read(before.spec);
+  const is = read(after.spec);
+  // What could never be read has made no volumes.
+  if (!own.ok || !was.ok || !is.ok) {
+    return own;
+  }
+  const moved =
+    was.value.backend === is.value.backend
+      ? changed('its source', was.value.source, is.value.source)
+      : changed('backend', was.value.backend, is.value.backend);
+  return verdict(after.name, moved);
 }
 
 function verdict(name: string, mistakes: readonly string[]): Result<undefined, string> {
   return mistakes.length === 0 ? ok(undefined) : err(`StoragePool ${name}: ${mistakes.join('; ')}`);
 }
 
-function changed(field: string, before: string, after: string): string[] {
+function changed(what: string, before = 'disks', after = 'disks'): string[] {
   return before === after
     ? []
     : [
-        `${field} is "${after}" and was "${before}": it cannot change, since the volumes of the pool would be lost sight of; make another pool`,
+        `${what} is "${after}" and was "${before}": it cannot change, since the volumes of the pool would be lost sight of; make another pool`,
       ];
 }
 
@@ -66,52 +63,5 @@ function nameMistakes(name: string): string[] {
     ? []
     : [
         `metadata.name is "${name}": up to ${maxPoolNameLength} small letters, digits and inner hyphens are allowed`,
-      ];
-}
-
-function backendMistakes({ backend, optionsFor }: PoolFacts): string[] {
-  if (!poolBackends.includes(backend)) {
-    return [`backend is "${backend}": allowed are ${poolBackends.join(', ')}`];
-  }
-  return optionsFor
-    .filter((other) => other !== backend)
-    .map((other) => `${other} is set: only options of backend ${backend} are allowed here`);
-}
-
-function orphanMistakes({ keepOrphansFor }: PoolFacts): string[] {
-  const period = parseKeepFor(keepOrphansFor);
-  return period.ok ? [] : [period.error];
-}
-
-function loopMistakes(loop: PoolFacts['loop']): string[] {
-  if (loop === undefined) {
-    return ['loop is missing: backend loop needs loop.directory and loop.size'];
-  }
-  const mistakes = directoryMistakes(loop.directory);
-  const size = parseQuantity(loop.size);
-  if (!size.ok) {
-    mistakes.push(`loop.size: ${size.error}`);
-  } else if (size.value === 0) {
-    mistakes.push(`loop.size is "${loop.size}": a size above 0 is allowed, such as 100Gi`);
-  }
-  if (loop.allocation !== '' && !allocations.includes(loop.allocation)) {
-    mistakes.push(
-      `loop.allocation is "${loop.allocation}": allowed are ${allocations.join(' and ')}`,
-    );
-  }
-  return mistakes;
-}
-
-function directoryMistakes(directory: string): string[] {
-  const parts = directory.split('/').filter((part) => part !== '');
-  const fine =
-    directory.startsWith('/') &&
-    parts.length > 0 &&
-    !parts.some((part) => part === '..' || part === '.') &&
-    !directory.includes('\0');
-  return fine
-    ? []
-    : [
-        `loop.directory is "${directory}": an absolute path below / and without ".." is allowed, such as /var/lib/berth/fast`,
       ];
 }

@@ -1,8 +1,31 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { DeviceSelector } from '../model/device-selector.ts';
+import type { Disk } from '../model/disk.ts';
 import type { Result } from '../model/result.ts';
 import type { RunCommand } from '../platform/run-command.ts';
 import type { InTurn } from '../usecases/one-at-a-time.ts';
 import type { Now, StorageBackend } from '../usecases/ports.ts';
+
+/** The disks of the node, as one pool sees them. */
+export interface PoolDisks {
+  /**
+   * All disks of the node as they are now, and which of them the pool's selector names. A disk
+   * that carries the pool's mark is the pool's as long as volumes are on it, selected or not.
+   */
+  list(signal: AbortSignal): Promise<readonly PoolDisk[]>;
+  /**
+   * Makes a disk the pool's. All pools of the node wait while the disk is looked at anew and its
+   * ends are read: only a blank one is handed to `mark`, which writes what it is known by.
+   *
+   * @throws PermanentError when there is anything on it; it is left as it is then
+   */
+  take(disk: Disk, mark: (path: string) => Promise<void>, signal: AbortSignal): Promise<void>;
+}
+
+export interface PoolDisk {
+  readonly disk: Disk;
+  readonly selected: boolean;
+}
 
 /** What a backend gets from the agent that runs it. */
 export interface BackendSurroundings {
@@ -16,14 +39,18 @@ export interface BackendSurroundings {
    * has been lost, or its disk is not mounted: it must not be made anew.
    */
   readonly hasVolumes: () => boolean;
+  readonly disks: PoolDisks;
   /** One row for all that is made in this pool, whatever options it is opened with next. */
   readonly inTurn: InTurn;
 }
 
 /** A pool as declared, understood by its backend and not opened yet. */
 export interface PoolPlan {
-  /** What the pool is made of; two pools of one node must not share it. */
-  readonly source: string;
+  /**
+   * What the pool is made of, where that has a name; two pools of one node must not share it, and
+   * it cannot change. Missing for a pool that is made of whatever disks its selector names.
+   */
+  readonly source?: string | undefined;
   /** What a volume of `wanted` usable bytes occupies of this pool. The same wherever it is asked. */
   readonly allocatedFor: (wanted: Bytes) => Bytes;
   readonly open: (around: BackendSurroundings) => StorageBackend;
@@ -33,9 +60,14 @@ export interface PoolPlan {
 export interface Backend {
   /**
    * Reads the part of a StoragePool's spec that has the backend's name.
+   *
+   * @param devices - the disks that the spec selects, where it does
    * @returns the plan, or every mistake: field, value and what is allowed
    */
-  readonly parse: (source: unknown) => Result<PoolPlan, string>;
+  readonly parse: (
+    source: unknown,
+    devices: DeviceSelector | undefined,
+  ) => Result<PoolPlan, string>;
   /**
    * Takes away every link in `runDir` that does not lead to the volume it is named after. Done
    * once, before anything else: after a restart the same device may hold another volume.

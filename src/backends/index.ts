@@ -1,5 +1,7 @@
 import type { Bytes } from '../model/bytes.ts';
+import { parseDeviceSelector, type DeviceSelector } from '../model/device-selector.ts';
 import { parseKeepFor } from '../model/keep-for.ts';
+import { parseLimits, type PoolLimits } from '../model/pool-limits.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Backend, PoolPlan } from './backend.ts';
 import { loop } from './loop.ts';
@@ -12,6 +14,9 @@ export const backendNames = Object.keys(backends) as readonly BackendName[];
 
 export interface DeclaredPool extends PoolPlan {
   readonly backend: BackendName;
+  /** The disks it may take, where its backend takes any. */
+  readonly devices: DeviceSelector | undefined;
+  readonly limits: PoolLimits;
   /** How long orphans in it are kept: milliseconds, or `Infinity`. */
   readonly keepForMs: number;
 }
@@ -28,13 +33,35 @@ export function parsePoolSpec(spec: unknown): Result<DeclaredPool, string> {
     const given = JSON.stringify(fields['backend']) ?? 'missing';
     return err(`backend is ${given}: allowed are ${backendNames.join(', ')}`);
   }
-  const plan = backends[name].parse(fields[name]);
-  const { keepFor } = (fields['orphans'] ?? {}) as Readonly<Record<string, unknown>>;
-  const keepForMs = parseKeepFor(keepFor);
-  if (plan.ok && keepForMs.ok) {
-    return ok({ ...plan.value, backend: name, keepForMs: keepForMs.value });
+  const devices = parseDevices(fields['devices']);
+  const plan = devices.ok ? backends[name].parse(fields[name], devices.value) : devices;
+  const keepForMs = parseOrphans(fields['orphans']);
+  const limits = parseLimits(fields);
+  const others = optionsOfOthers(name, fields);
+  if (plan.ok && devices.ok && keepForMs.ok && limits.ok && others.length === 0) {
+    const common = { devices: devices.value, limits: limits.value, keepForMs: keepForMs.value };
+    return ok({ ...plan.value, ...common, backend: name });
   }
-  return err([plan, keepForMs].flatMap((each) => (each.ok ? [] : [each.error])).join('; '));
+  const mistakes = [plan, keepForMs, limits].flatMap((each) => (each.ok ? [] : [each.error]));
+  return err([...mistakes, ...others].join('; '));
+}
+
+function parseOrphans(given: unknown): Result<number, string> {
+  const { keepFor } = (given ?? {}) as Readonly<Record<string, unknown>>;
+  return parseKeepFor(keepFor);
+}
+
+function parseDevices(given: unknown): Result<DeviceSelector | undefined, string> {
+  return given === undefined ? ok(undefined) : parseDeviceSelector(given);
+}
+
+function optionsOfOthers(
+  name: string,
+  fields: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  return Object.keys(backends)
+    .filter((other) => other !== name && fields[other] !== undefined)
+    .map((other) => `${other} is set: only options of backend ${name} are allowed here`);
 }
 
 /**

@@ -27,13 +27,15 @@ import {
 } from './loop-images.ts';
 import { dropStaleLinks } from './loop-links.ts';
 import { lookAt, ownImage, recognise } from './loop-lookup.ts';
+import { once } from './once.ts';
+import { takesNoDevices } from './options.ts';
 import { parseLoopOptions, type LoopOptions } from './loop-options.ts';
 import { dataOffset, imageBytesFor, measure, usableFor } from './loop-space.ts';
 
 /** Volumes are files of a directory, each behind a loop device: the kernel enforces their size. */
 export const loop: Backend = {
-  parse: (source) => {
-    const options = parseLoopOptions(source);
+  parse: (source, devices) => {
+    const options = devices ? takesNoDevices('loop') : parseLoopOptions(source);
     return options.ok
       ? ok({
           source: `directory ${options.value.directory}`,
@@ -195,23 +197,5 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
       return (await ownImage(place, identity))?.volume;
     },
     ensure: (request, signal) => inTurn(() => ensure(request, signal)),
-  };
-}
-
-/** Work that is done before anything else, and tried again where it has failed. */
-function once(work: () => Promise<void>): { done: () => Promise<void>; again: () => void } {
-  let running: Promise<void> | undefined;
-  const again = (): void => {
-    running = undefined;
-  };
-  return {
-    again,
-    done: async () => {
-      running ??= work();
-      await running.catch((error: unknown) => {
-        again();
-        throw error;
-      });
-    },
   };
 }

@@ -1,5 +1,7 @@
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
+import { limited } from '../backends/limited.ts';
+import { poolDisks } from '../backends/pool-disks.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -25,6 +27,7 @@ import { toPoolDeclaration } from '../kube/storage-pools.ts';
 import { labelValue } from '../model/label-value.ts';
 import { nodeLabel } from '../model/names.ts';
 import { ok } from '../model/result.ts';
+import { listDisks } from '../platform/block-devices.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { runCommand } from '../platform/run-command.ts';
@@ -38,7 +41,7 @@ import type {
   NodeVolumes,
   PurgeRequests,
 } from '../usecases/node-ports.ts';
-import type { EventSink, Log } from '../usecases/ports.ts';
+import type { EventSink, Log, StorageBackend } from '../usecases/ports.ts';
 import { atSteps, commandsAtSteps, nodeSteps } from './fault-steps.ts';
 
 export type NodeConfig = SettingValues<typeof nodeSettings>;
@@ -115,12 +118,15 @@ export function nodeParts(
   const machine = new MachineIdentity(volumes);
 
   const rows = new Map<string, InTurn>();
+  const run = commandsAtSteps(runCommand, points);
+  const disksOfNode = listDisks(run);
+  const takeInTurn = oneAtATime();
   const pools = new NodePools((pool, spec) => {
     const declared = parse(spec);
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, keepForMs, open } = declared.value;
+    const { backend, source, keepForMs, open, devices, limits, allocatedFor } = declared.value;
     const hasVolumes = (): boolean =>
       volumes
         .list()
@@ -132,11 +138,12 @@ export function nodeParts(
         );
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
-    const run = commandsAtSteps(runCommand, points);
-    const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn };
+    const disks = poolDisks(devices, disksOfNode, takeInTurn);
+    const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn, disks };
+    const openLimited = (): StorageBackend => limited(open(around), { pool, limits }, allocatedFor);
     return ok({
       ...{ backend, source, keepForMs },
-      open: () => atSteps(open(around), nodeSteps.storage, points),
+      open: () => atSteps(openLimited(), nodeSteps.storage, points),
     });
   });
 

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { Registry } from 'prom-client';
+import { parsePoolSpec } from '../backends/index.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { webhookSettings } from '../config/webhook-settings.ts';
 import { listen, type Listening } from '../http/listen.ts';
@@ -46,6 +47,7 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
     handlers: {
       admitPod: (request) => admitPod(request, { view, routing: given, excluded, log }),
       admitClaim: (claim) => admitClaim(claim, view),
+      readPool: parsePoolSpec,
     },
     ...{ log, metrics },
   });

@@ -199,24 +199,7 @@ export function parsePool(object: unknown): Result<PoolFacts, string> {
     return err('request.object is missing: a StoragePool is expected');
   }
   const read = new Fields();
-  const spec = read.object(object['spec'], 'spec');
-  const loop = read.object(spec['loop'], 'spec.loop');
-  const keepFor = read.object(spec['orphans'], 'spec.orphans')['keepFor'];
-  return read.result({
-    name: nameOf(read, object),
-    backend: read.text(spec['backend'], 'spec.backend'),
-    optionsFor: Object.keys(spec).filter(
-      (key) => !['nodeSelector', 'orphans'].includes(key) && isRecord(spec[key]),
-    ),
-    ...(keepFor !== undefined && { keepOrphansFor: read.text(keepFor, 'spec.orphans.keepFor') }),
-    ...(isRecord(spec['loop']) && {
-      loop: {
-        directory: read.text(loop['directory'], 'spec.loop.directory'),
-        size: read.quantity(loop['size'], 'spec.loop.size'),
-        allocation: read.text(loop['allocation'], 'spec.loop.allocation'),
-      },
-    }),
-  });
+  return read.result({ name: nameOf(read, object), spec: object['spec'] });
 }
 
 function nameOf(read: Fields, object: Record<string, unknown>): string {

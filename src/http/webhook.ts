@@ -1,7 +1,7 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
 import { Histogram, type Registry } from 'prom-client';
 import { checkClass } from '../admission/check-class.ts';
-import { checkPool, checkPoolChange } from '../admission/check-pool.ts';
+import { checkPool, checkPoolChange, type ReadPool } from '../admission/check-pool.ts';
 import type { PodVerdict } from '../admission/mutate-pod.ts';
 import { describeError } from '../model/errors.ts';
 import { ok, type Result } from '../model/result.ts';
@@ -23,6 +23,7 @@ import {
 export interface WebhookHandlers {
   readonly admitPod: (request: PodRequest) => Promise<PodVerdict>;
   readonly admitClaim: (claim: NewClaim) => Promise<Result<undefined, string>>;
+  readonly readPool: ReadPool;
 }
 
 export interface WebhookOptions {
@@ -97,7 +98,7 @@ function routes(handlers: WebhookHandlers): Readonly<Record<string, Route>> {
     '/validate-pool': {
       kind: 'berth.dev/StoragePool',
       operations: ['CREATE', 'UPDATE'],
-      answer: async (request) => answerPool(request),
+      answer: async (request) => answerPool(request, handlers.readPool),
     },
     '/validate-claim': {
       kind: '/PersistentVolumeClaim',
@@ -114,17 +115,16 @@ function routes(handlers: WebhookHandlers): Readonly<Record<string, Route>> {
  * A change that leaves the spec alone always passes, even where the spec is wrong, and so does
  * every change of a pool that is being deleted: finalizers and labels must never be stuck.
  */
-function answerPool({
-  operation,
-  object,
-  oldObject,
-}: AdmissionRequest): Result<AdmissionAnswer, string> {
+function answerPool(
+  { operation, object, oldObject }: AdmissionRequest,
+  read: ReadPool,
+): Result<AdmissionAnswer, string> {
   const after = parsePool(object);
   if (!after.ok) {
     return after;
   }
   if (operation === 'CREATE') {
-    return judged(checkPool(after.value));
+    return judged(checkPool(after.value, read));
   }
   const before = parsePool(oldObject);
   if (!before.ok) {
@@ -133,7 +133,7 @@ function answerPool({
   const same = JSON.stringify(before.value) === JSON.stringify(after.value);
   return same || isBeingDeleted(object)
     ? ok(allowed())
-    : judged(checkPoolChange(before.value, after.value));
+    : judged(checkPoolChange(before.value, after.value, read));
 }
 
 function isBeingDeleted(object: unknown): boolean {

@@ -12,8 +12,8 @@ export interface PoolDeclaration {
 /** A declared pool that its backend understands. */
 export interface UsablePool {
   readonly backend: string;
-  /** What it is made of; two pools of one node must not share it. */
-  readonly source: string;
+  /** What it is made of, where that has a name; two pools of one node must not share it. */
+  readonly source?: string | undefined;
   /** How long orphans in it are kept: milliseconds, or `Infinity`. */
   readonly keepForMs: number;
   readonly open: () => StorageBackend;
@@ -34,7 +34,7 @@ export interface NodePool {
 }
 
 interface OpenPool extends NodePool {
-  readonly source?: string;
+  readonly source?: string | undefined;
   /** The spec it was opened with. */
   readonly text?: string;
 }

@@ -42,6 +42,25 @@ export interface PoolUsage {
   readonly largest: Bytes;
   /** The names of the volumes that these numbers count: no other one, and each of them. */
   readonly volumes: readonly string[];
+  /** What became of the disks that the pool may take; missing for pools that take none. */
+  readonly disks?: readonly DiskInPool[];
+  /** What somebody should know although volumes can be made. */
+  readonly warnings?: readonly string[];
+}
+
+/** One disk from the view of a pool. */
+export interface DiskInPool {
+  readonly id: string;
+  /** Missing where the disk itself is missing. */
+  readonly path?: string | undefined;
+  readonly bytes: Bytes;
+  /**
+   * `used`: the pool's own. `refused`: selected, and left as it is. `leaving`: no longer selected,
+   * and kept because volumes are on it. `missing`: a part of the pool that is not there.
+   */
+  readonly state: 'used' | 'refused' | 'leaving' | 'missing';
+  /** Why it is refused or missing. */
+  readonly message?: string | undefined;
 }
 
 /** A pool cannot be used as declared; the text names the field, its value and what is allowed. */

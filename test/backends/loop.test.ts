@@ -21,7 +21,13 @@ import type { ErasePolicy } from '../../src/model/volume.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { ForeignVolumeError, PoolUnusableError } from '../../src/usecases/ports.ts';
 import { waitFor } from '../cluster/wait.ts';
-import { linksIn, loopGround, needLoopDevices, type LoopGround } from '../support/loop-pool.ts';
+import {
+  linksIn,
+  loopGround,
+  needLoopDevices,
+  noDisks,
+  type LoopGround,
+} from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
 import { describeBackend, read } from './contract.ts';
 
@@ -149,7 +155,10 @@ describe('the loop backend', () => {
 
       it('an image of another pool', async () => {
         const inTurn = oneAtATime();
-        const around = { runDir: ground.runDir, run: runCommand, now: () => 0, inTurn };
+        const around = {
+          ...{ runDir: ground.runDir, run: runCommand, now: () => 0 },
+          ...{ inTurn, disks: noDisks },
+        };
         const other = ground.plan().open({ ...around, pool: 'slow', hasVolumes: () => false });
         await other.ensure(one, signal);
 

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readlink, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PoolDisks } from '../../src/backends/backend.ts';
 import { parsePoolSpec, type DeclaredPool } from '../../src/backends/index.ts';
 import { loopDevices } from '../../src/platform/loop-devices.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
@@ -25,6 +26,12 @@ export interface LoopGround {
   mountSmall(mebibytes: number): Promise<void>;
   cleanUp(): Promise<void>;
 }
+
+/** For backends that take no disks. */
+export const noDisks: PoolDisks = {
+  list: async () => [],
+  take: () => Promise.reject(new Error('there is no disk')),
+};
 
 const canUseLoopDevices = process.getuid?.() === 0;
 
@@ -74,6 +81,7 @@ export async function loopGround(): Promise<LoopGround> {
         now: () => 0,
         hasVolumes: () => hasVolumes,
         inTurn,
+        disks: noDisks,
       }),
     reboot: async () => {
       await detach((await ours()).filter(isImage));

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Registry } from 'prom-client';
+import { parsePoolSpec } from '../../../src/backends/index.ts';
 import { listen } from '../../../src/http/listen.ts';
 import { webhookApp, type WebhookHandlers } from '../../../src/http/webhook.ts';
 import { err, ok } from '../../../src/model/result.ts';
@@ -17,6 +18,8 @@ interface Review {
   };
 }
 
+const loopIn = (directory: string) => ({ backend: 'loop', loop: { directory, size: '1Gi' } });
+
 describe('webhookApp', () => {
   const stopping = new AbortController();
   const metrics = new Registry();
@@ -29,6 +32,7 @@ describe('webhookApp', () => {
       handlers: {
         admitPod: (request) => handlers.admitPod(request),
         admitClaim: (claim) => handlers.admitClaim(claim),
+        readPool: parsePoolSpec,
       },
       log: { info: () => {}, warn: () => {}, error: () => {} },
       metrics,
@@ -48,6 +52,7 @@ describe('webhookApp', () => {
         return untouched;
       },
       admitClaim: async () => ok(undefined),
+      readPool: parsePoolSpec,
     };
   });
 
@@ -136,21 +141,18 @@ describe('webhookApp', () => {
     [
       'a pool',
       '/validate-pool',
-      review('pool', { metadata: { name: 'p' }, spec: { backend: 'loop', lvm: {} } }),
-      /StoragePool p: lvm is set.*loop is missing/,
+      review('pool', { metadata: { name: 'p' }, spec: { backend: 'loop' } }),
+      /StoragePool p: loop is missing: an object with directory and size/,
     ],
     [
       'a change of a pool',
       '/validate-pool',
       review(
         'pool',
-        { metadata: { name: 'p' }, spec: { backend: 'lvm' } },
-        {
-          operation: 'UPDATE',
-          oldObject: { metadata: { name: 'p' }, spec: { backend: 'loop', loop: {} } },
-        },
+        { metadata: { name: 'p' }, spec: loopIn('/mnt/b') },
+        { operation: 'UPDATE', oldObject: { metadata: { name: 'p' }, spec: loopIn('/mnt/a') } },
       ),
-      /backend is "lvm" and was "loop"/,
+      /its source is "directory \/mnt\/b" and was "directory \/mnt\/a"/,
     ],
   ];
   for (const [what, path, body, message] of refused) {
