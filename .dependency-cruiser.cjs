@@ -52,10 +52,10 @@ module.exports = {
     {
       name: 'backends-are-strangers',
       comment:
-        'A backend (x.ts and its parts x-*.ts) knows the contract, never another backend; the registry knows all.',
+        'A backend (x.ts and its parts x-*.ts) knows the contract and what is shared, never another backend; the registry knows all.',
       severity: 'error',
       from: { path: '^src/backends/(?!index|backend\\.)([a-z0-9]+)' },
-      to: { path: '^src/backends/', pathNot: '^src/backends/($1[-.]|backend\\.ts)' },
+      to: { path: '^src/backends/', pathNot: '^src/backends/($1[-./]|backend\\.ts|shared/)' },
     },
     {
       name: 'one-place-runs-commands',

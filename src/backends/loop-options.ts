@@ -2,7 +2,7 @@ import { formatBytes, MiB, type Bytes } from '../model/bytes.ts';
 import { parseQuantity } from '../model/quantity.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { shown } from '../model/shown.ts';
-import { parseDirectory, parseObject, unknownFields } from './options.ts';
+import { parseDirectory, parseObject, unknownFields } from './shared/options.ts';
 
 export interface LoopOptions {
   readonly directory: string;

@@ -27,8 +27,8 @@ import {
 } from './loop-images.ts';
 import { dropStaleLinks } from './loop-links.ts';
 import { lookAt, ownImage, recognise } from './loop-lookup.ts';
-import { once } from './once.ts';
-import { takesNoDevices } from './options.ts';
+import { once } from './shared/once.ts';
+import { takesNoDevices } from './shared/options.ts';
 import { parseLoopOptions, type LoopOptions } from './loop-options.ts';
 import { dataOffset, imageBytesFor, measure, usableFor } from './loop-space.ts';
 

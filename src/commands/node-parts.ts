@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
-import { limited } from '../backends/limited.ts';
-import { poolDisks } from '../backends/pool-disks.ts';
+import { limited } from '../backends/shared/limited.ts';
+import { poolDisks } from '../backends/shared/pool-disks.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { KubeClient } from '../kube/client.ts';

@@ -1,10 +1,10 @@
-import { selectsDisk, type DeviceSelector } from '../model/device-selector.ts';
-import { whyNotTaken } from '../model/disk.ts';
-import { PermanentError } from '../model/errors.ts';
-import { whyNotBlank } from '../platform/blank.ts';
-import type { ListDisks } from '../platform/block-devices.ts';
-import type { InTurn } from '../usecases/one-at-a-time.ts';
-import type { PoolDisks } from './backend.ts';
+import { selectsDisk, type DeviceSelector } from '../../model/device-selector.ts';
+import { whyNotTaken } from '../../model/disk.ts';
+import { PermanentError } from '../../model/errors.ts';
+import { whyNotBlank } from '../../platform/blank.ts';
+import type { ListDisks } from '../../platform/block-devices.ts';
+import type { InTurn } from '../../usecases/one-at-a-time.ts';
+import type { PoolDisks } from '../backend.ts';
 
 /**
  * The disks of the node for one pool.

@@ -1,8 +1,8 @@
-import type { Bytes } from '../model/bytes.ts';
-import { NoSpaceError } from '../model/errors.ts';
-import { whyBeyondLimits, withinLimits, type PoolLimits } from '../model/pool-limits.ts';
-import { oneAtATime } from '../usecases/one-at-a-time.ts';
-import type { StorageBackend } from '../usecases/ports.ts';
+import type { Bytes } from '../../model/bytes.ts';
+import { NoSpaceError } from '../../model/errors.ts';
+import { whyBeyondLimits, withinLimits, type PoolLimits } from '../../model/pool-limits.ts';
+import { oneAtATime } from '../../usecases/one-at-a-time.ts';
+import type { StorageBackend } from '../../usecases/ports.ts';
 
 /** The same pool, with less to give: what the operator keeps back does not exist for volumes. */
 export function limited(

@@ -1,6 +1,6 @@
 import { isAbsolute, normalize } from 'node:path';
-import { err, ok, type Result } from '../model/result.ts';
-import { shown } from '../model/shown.ts';
+import { err, ok, type Result } from '../../model/result.ts';
+import { shown } from '../../model/shown.ts';
 
 /** Reading the options of a backend: every mistake names the field, its value and what is allowed. */
 
