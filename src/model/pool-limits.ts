@@ -59,7 +59,7 @@ export function parseLimits(spec: {
 }
 
 /** The room that the reserve takes of a pool with this total. */
-export function reservedOf(reserve: Reserve, total: Bytes): Bytes {
+function reservedOf(reserve: Reserve, total: Bytes): Bytes {
   return reserve.kind === 'bytes'
     ? bytes(Math.min(reserve.bytes, total))
     : bytes(Math.ceil((total * reserve.percent) / 100));

@@ -45,7 +45,3 @@ export function takesNoDevices(backend: string): Result<never, string> {
     `devices is set: backend ${backend} keeps its volumes in ${backend}.directory and takes no disks`,
   );
 }
-
-export function needsDevices(backend: string): Result<never, string> {
-  return err(`devices is missing: backend ${backend} has to be told which disks it may take`);
-}
