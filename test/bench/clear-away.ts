@@ -9,5 +9,5 @@ export async function clearAway({ kube, watched }: SmallGround): Promise<void> {
     const objects = await kube.list<KubeObject>(kind);
     await forEachParallel(objects, 32, (one) => kube.delete(kind, one.metadata?.name ?? ''));
   }
-  await waitFor('all volumes to be gone', () => watched.volumeCount === 0, { timeoutMs: 120_000 });
+  await waitFor('all volumes to be gone', () => watched.volumeCount === 0, { timeoutMs: 300_000 });
 }
