@@ -40,6 +40,7 @@ describe('the loop backend', () => {
     const ground = await loopGround();
     return {
       backend: ground.open(),
+      ...{ total: bytes(64 * MiB), largest: bytes(64 * MiB) },
       reopen: () => ground.open(),
       reboot: () => ground.reboot(),
       allocatedFor: ground.plan().allocatedFor,
