@@ -387,9 +387,11 @@ describe('the loop backend', () => {
         await symlink(device, join(ground.runDir, 'pvc-2'));
         await symlink('/dev/loop99999', join(ground.runDir, 'pvc-3'));
         await symlink(device, join(ground.runDir, 'pvc-1.fresh'));
+        await symlink(`${device}p1`, join(ground.runDir, 'pvc-4'));
         await loop.dropStaleLinks(ground.runDir, runCommand);
 
-        expect(await linksIn(ground.runDir)).to.deep.equal({ 'pvc-1': device });
+        const [own, ofOtherBackend] = [{ 'pvc-1': device }, { 'pvc-4': `${device}p1` }];
+        expect(await linksIn(ground.runDir)).to.deep.equal({ ...own, ...ofOtherBackend });
       });
 
       it('are put right by attaching', async () => {
