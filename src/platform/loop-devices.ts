@@ -1,8 +1,8 @@
-import { constants, type BigIntStats } from 'node:fs';
-import { open, readdir, readFile, writeFile } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { sharedLook } from '../usecases/one-at-a-time.ts';
-import { errorCode, ifThere } from './files.ts';
+import { refuseIfHeld } from './held.ts';
 import type { RunCommand } from './run-command.ts';
 import { sleep } from './sleep.ts';
 
@@ -88,26 +88,6 @@ function parseDevices(text: string): readonly LoopDevice[] {
     offset: Number(row['offset']),
     sizeLimit: Number(row['sizelimit']),
   }));
-}
-
-/**
- * An exclusive open fails while the device is mounted, in whatever mount namespace, or belongs
- * to another device: the kernel itself holds it exclusively then.
- */
-async function refuseIfHeld(path: string): Promise<void> {
-  const holders = (await ifThere(readdir(`/sys/block/${basename(path)}/holders`))) ?? [];
-  if (holders.length > 0) {
-    throw new Error(`${path} is in use by ${holders.join(', ')}`);
-  }
-  try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_EXCL);
-    await handle.close();
-  } catch (error) {
-    if (errorCode(error) === 'EBUSY') {
-      throw new Error(`${path} is mounted, or in use otherwise`, { cause: error });
-    }
-    throw error;
-  }
 }
 
 async function passTrims(device: string, pass: boolean): Promise<void> {
