@@ -1,7 +1,8 @@
 import { bytes, formatBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import { hostnameLabel } from '../model/names.ts';
 import type { NodeState } from '../model/node.ts';
-import type { Room } from './ledger.ts';
+import { putInto } from '../model/pieces.ts';
+import type { Room } from './room.ts';
 import type { PodNeeds, VolumeNeed } from './needs.ts';
 import { matchesTerms, type Labels } from './node-affinity.ts';
 
@@ -141,10 +142,25 @@ function fitPool(
   if (needed > room.free) {
     return lackOf('insufficient', pool, needs, { needed, room });
   }
-  if (biggest > room.largest) {
+  if (biggest > room.largest || !findsPieces(room, needs, facts)) {
     return lackOf('fragmented', pool, needs, { needed, room });
   }
   return { pool, needs, needed, room };
+}
+
+/** Only pools that are in pieces have to look at each volume by itself. */
+function findsPieces(
+  { pieces }: Room,
+  needs: readonly VolumeNeed[],
+  { allocatedFor }: PoolFacts,
+): boolean {
+  return (
+    pieces === undefined ||
+    putInto(
+      pieces,
+      needs.map((need) => allocatedFor(need.bytes)),
+    ) !== undefined
+  );
 }
 
 function lackOf(

@@ -2,7 +2,7 @@ import { bytes, minusBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import type { Claim } from '../model/claim.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import type { NodeFacts, PoolFacts } from '../scheduling/filter.ts';
-import type { Room } from '../scheduling/ledger.ts';
+import type { Room } from '../scheduling/room.ts';
 import type { Lookup, PodStore } from './cluster.ts';
 
 export interface FreedSpacePorts {

@@ -1,4 +1,5 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { Pieces } from '../model/pieces.ts';
 import type { ErasePolicy, LocalVolume, VolumeIdentity, VolumeStatus } from '../model/volume.ts';
 
 /** The LocalVolumes of this node. */
@@ -42,6 +43,7 @@ export interface PoolStanding {
   readonly total: Bytes;
   readonly free: Bytes;
   readonly largest: Bytes;
+  readonly pieces?: Pieces | undefined;
   /** How many volumes are on disk. */
   readonly volumes: number;
 }

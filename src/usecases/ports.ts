@@ -1,5 +1,6 @@
 import type { Bytes } from '../model/bytes.ts';
 import { PermanentError } from '../model/errors.ts';
+import type { Pieces } from '../model/pieces.ts';
 import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
 
 /** Where events of the program's own running go. The event is a fixed text, data goes into fields. */
@@ -40,6 +41,8 @@ export interface PoolUsage {
   readonly free: Bytes;
   /** The biggest volume (its usable size plus overhead) that can be made now. */
   readonly largest: Bytes;
+  /** Missing where a volume can be joined from all that is free. */
+  readonly pieces?: Pieces | undefined;
   /** The names of the volumes that these numbers count: no other one, and each of them. */
   readonly volumes: readonly string[];
   /** What became of the disks that the pool may take; missing for pools that take none. */

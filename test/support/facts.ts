@@ -5,7 +5,7 @@ import type { NodeState } from '../../src/model/node.ts';
 import type { Pod } from '../../src/model/pod.ts';
 import type { LocalVolume } from '../../src/model/volume.ts';
 import type { NodeFacts, PoolFacts } from '../../src/scheduling/filter.ts';
-import type { Room } from '../../src/scheduling/ledger.ts';
+import type { Room } from '../../src/scheduling/room.ts';
 import type { VolumeNeed } from '../../src/scheduling/needs.ts';
 import type { PersistentVolume } from '../../src/usecases/cluster.ts';
 

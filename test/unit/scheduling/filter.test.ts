@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { bytes } from '../../../src/model/bytes.ts';
+import { piecesOf } from '../../../src/model/pieces.ts';
 import {
   describeRejection,
   fitNode,
@@ -66,6 +67,15 @@ describe('fitNode', () => {
 
     expect(refusal(node, [need(40), need(40)])).to.equal('');
     expect(refusal(node, [need(41)])).to.equal('fragmented');
+  });
+
+  it('gives each volume a disk of its own where a pool gives only whole ones', () => {
+    const twoDisks = { ...room(100, { largest: 60 }), pieces: piecesOf([60, 40].map(bytes), true) };
+    const node = nodeFacts('n1', { fast: poolFacts(100, { room: twoDisks }) });
+
+    expect(refusal(node, [need(50), need(40)])).to.equal('');
+    expect(refusal(node, [need(50), need(41)])).to.equal('fragmented');
+    expect(refusal(node, [need(1), need(1), need(1)])).to.equal('fragmented');
   });
 
   it('refuses what is not known, or known to be ill', () => {
