@@ -24,12 +24,14 @@ import {
   type StorageNodeStore,
 } from '../kube/storage-nodes.ts';
 import { toPoolDeclaration } from '../kube/storage-pools.ts';
+import { namesPath } from '../model/device-selector.ts';
 import { labelValue } from '../model/label-value.ts';
 import { nodeLabel } from '../model/names.ts';
 import { ok } from '../model/result.ts';
 import { listDisks } from '../platform/block-devices.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
+import { rememberedDisks, type RememberedDisks } from '../platform/remembered-disks.ts';
 import { runCommand } from '../platform/run-command.ts';
 import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
@@ -66,6 +68,7 @@ export interface NodeParts {
   readonly pools: NodePools;
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
+  readonly disks: RememberedDisks;
   /** What has not been read from the API server yet. */
   readonly notSynced: () => readonly string[];
   readonly events: EventSink;
@@ -119,9 +122,15 @@ export function nodeParts(
 
   const rows = new Map<string, InTurn>();
   const run = commandsAtSteps(runCommand, points);
-  const disksOfNode = listDisks(run);
+  // Loop devices come and go with volumes: they matter only where a pool is to be made of them.
+  const disks = rememberedDisks(
+    listDisks(run),
+    (kname) =>
+      !/^(loop|z?ram)\d/.test(kname) ||
+      pools.list().some(({ devices }) => devices && namesPath(devices, `/dev/${kname}`)),
+  );
   const takeInTurn = oneAtATime();
-  const pools = new NodePools((pool, spec) => {
+  const pools: NodePools = new NodePools((pool, spec) => {
     const declared = parse(spec);
     if (!declared.ok) {
       return declared;
@@ -138,11 +147,13 @@ export function nodeParts(
         );
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
-    const disks = poolDisks(devices, disksOfNode, takeInTurn);
-    const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn, disks };
+    const around = {
+      ...{ pool, runDir, run, now: Date.now, hasVolumes, inTurn },
+      disks: poolDisks(devices, disks.now, takeInTurn),
+    };
     const openLimited = (): StorageBackend => limited(open(around), { pool, limits }, allocatedFor);
     return ok({
-      ...{ backend, source, keepForMs },
+      ...{ backend, source, devices, keepForMs },
       open: () => atSteps(openLimited(), nodeSteps.storage, points),
     });
   });
@@ -158,6 +169,7 @@ export function nodeParts(
     standings: (identity) => atSteps(storageNodeStore(api, identity), nodeSteps.standings, points),
     lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
+    disks,
     refreshPools: (): void => {
       const held = new Set([
         ...volumes.list().map(({ spec }) => spec.pool),

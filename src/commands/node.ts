@@ -3,11 +3,7 @@ import type { nodeSettings } from '../config/node-settings.ts';
 import { listen } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { openCluster } from '../kube/client.ts';
-import { toShownNode } from '../kube/node-board.ts';
-import { isNewsForAgent } from '../kube/node-volumes.ts';
-import type { Node } from '../kube/objects.ts';
 import { describeError } from '../model/errors.ts';
-import { poolOfCapacityAnnotation } from '../model/names.ts';
 import { faultPoints } from '../platform/fault-points.ts';
 import { jsonLog } from '../platform/log.ts';
 import { readMachineId } from '../platform/machine-id.ts';
@@ -15,6 +11,7 @@ import { programVersion } from '../platform/program-version.ts';
 import { runCommand } from '../platform/run-command.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Controller } from '../usecases/controller.ts';
+import { NodeDevices } from '../usecases/node-devices.ts';
 import { NodeReporter } from '../usecases/node-reporter.ts';
 import { rowPerKey } from '../usecases/one-at-a-time.ts';
 import type { Log } from '../usecases/ports.ts';
@@ -22,6 +19,8 @@ import { volumeReconciler } from '../usecases/reconcile-volume.ts';
 import type { Run } from './command.ts';
 import { faultDirectoryVariable } from './fault-steps.ts';
 import { tellReplaced } from './machine.ts';
+import { listenToCluster } from './node-changes.ts';
+import { watchDisks } from './node-disks.ts';
 import { orphanLoop } from './node-orphans.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
@@ -65,7 +64,7 @@ export async function assemble(
   log: Log,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const { memory, volumes, pools, board, machine, events, meter } = parts;
+  const { volumes, pools, board, machine, events, meter } = parts;
   const { nodeName, reportDelay, leaseRenew } = config;
   const machineId = await readMachineId(config.machineIdFile, log);
   const standings = parts.standings({
@@ -99,6 +98,10 @@ export async function assemble(
     standings,
     volumes,
     pools,
+    devices: new NodeDevices({
+      ...{ events, log, about: orphans.about },
+      disks: { list: parts.disks.known },
+    }),
     events,
     meter,
     now: Date.now,
@@ -152,28 +155,6 @@ export async function assemble(
     }
   }
 
-  function listenToChanges(): void {
-    const poolsChanged = (): void => {
-      parts.refreshPools();
-      reporter.changed();
-    };
-    memory.pools.onChange(poolsChanged);
-    memory.nodes.onChange((before, after) => {
-      if (facts(before) !== facts(after)) {
-        poolsChanged();
-      }
-    });
-    memory.volumes.onChange((before, after) => {
-      if (isNewsForAgent(before, after)) {
-        making.enqueue((after ?? before)?.metadata.name ?? '');
-      }
-      // Should its disk be left, it is an orphan from now on.
-      if (after === undefined) {
-        reporter.changed();
-      }
-    });
-  }
-
   async function resume(at: AbortSignal): Promise<void> {
     while (parts.notSynced().length > 0 && !at.aborted) {
       await sleep(syncLookMs, at);
@@ -202,15 +183,17 @@ export async function assemble(
       parts.refreshPools();
       unsettled = new Set(volumes.list().map(({ name }) => name));
       unsettled.forEach((name) => making.enqueue(name));
-      listenToChanges();
-      await Promise.all([making.run(at), reporting.run(at), orphans.run(at), beat(at)]);
+      listenToCluster(parts, {
+        changed: () => reporter.changed(),
+        lookAt: (volume) => making.enqueue(volume),
+      });
+      await Promise.all([
+        making.run(at),
+        reporting.run(at),
+        orphans.run(at),
+        beat(at),
+        watchDisks(parts, { log, changed: reportSoon }, at),
+      ]);
     },
   };
-}
-
-/** All that the agent reads of its Node, as one text. */
-function facts(node: Node | undefined): string {
-  const { labels, annotations } = toShownNode(node ?? {});
-  const own = Object.entries(annotations).filter(([key]) => poolOfCapacityAnnotation(key));
-  return JSON.stringify([node !== undefined, labels, own]);
 }

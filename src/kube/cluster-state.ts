@@ -64,7 +64,7 @@ export function watchCluster(client: KubeClient, log: Log, namespace: string): C
     classes: open<StorageClass>('storageclasses'),
     localVolumes: open<LocalVolumeObject>('localvolumes'),
     pools: open<StoragePoolObject>('storagepools'),
-    storageNodes: open<StorageNodeObject>('storagenodes'),
+    storageNodes: open<StorageNodeObject>('storagenodes', withoutDevices),
   };
   const all = Object.entries(state);
   return {
@@ -81,6 +81,12 @@ function withoutManagedFields<T extends KubeObject>(object: T): T {
     delete object.metadata.managedFields;
   }
   return object;
+}
+
+/** The disks of a node are for people, and for its agent. */
+function withoutDevices(object: StorageNodeObject): StorageNodeObject {
+  delete object.status?.devices;
+  return withoutManagedFields(object);
 }
 
 function trimNode(node: Node): Node {

@@ -10,6 +10,18 @@ export interface LoopSource {
   allocation?: 'preallocated' | 'sparse';
 }
 
+/** Which disks of a node a pool may take: patterns in which `*` stands for any text. */
+export interface Devices {
+  ids?: string[];
+  paths?: string[];
+  models?: string[];
+  transports?: string[];
+  rotational?: boolean;
+  /** Quantities. */
+  minSize?: string;
+  maxSize?: string;
+}
+
 export interface StoragePoolObject {
   apiVersion?: string;
   kind?: string;
@@ -19,6 +31,11 @@ export interface StoragePoolObject {
     nodeSelector?: Record<string, string>;
     backend: string;
     loop?: LoopSource;
+    devices?: Devices;
+    /** A quantity, or a share such as `10%`: room on each node that no volume gets. */
+    reserve?: string | number;
+    /** How many volumes one node may have in it. */
+    maxVolumes?: number;
     /** What becomes of things in the pool that nobody asks for; `keepFor` is 7 days where not given. */
     orphans?: { keepFor?: string };
   };
@@ -26,9 +43,28 @@ export interface StoragePoolObject {
     nodes?: number;
     total?: number;
     free?: number;
+    /** Of any node. */
+    largest?: number;
     volumes?: number;
+    /** Not of all nodes where there are many: those first that need somebody. */
+    nodeStates?: PoolNodeState[];
     conditions?: Condition[];
   };
+}
+
+/** A pool on one node, in short. */
+export interface PoolNodeState {
+  node: string;
+  healthy: boolean;
+  message?: string;
+  total: number;
+  free: number;
+  largest: number;
+  volumes: number;
+  disksUsed?: number;
+  disksRefused?: number;
+  disksMissing?: number;
+  warnings?: string[];
 }
 
 export interface Condition {
@@ -50,6 +86,47 @@ export interface PoolStatusOnNode {
   free: number;
   largest: number;
   volumes: number;
+  /** What became of the disks that it may take. */
+  disks?: PoolDiskStatus[];
+  /** What somebody should know although it is healthy. */
+  warnings?: string[];
+}
+
+export interface PoolDiskStatus {
+  id: string;
+  path?: string;
+  bytes: number;
+  state: 'used' | 'refused' | 'leaving' | 'missing';
+  message?: string;
+}
+
+/** One disk of a node. */
+export interface Device {
+  id: string;
+  /** False where `id` says only where the disk is now. */
+  stable: boolean;
+  path: string;
+  links?: string[];
+  model?: string;
+  serial?: string;
+  wwn?: string;
+  bytes: number;
+  sectorBytes: number;
+  rotational: boolean;
+  transport?: string;
+  readOnly: boolean;
+  removable: boolean;
+  partitionTable?: string;
+  partitions?: { path: string; bytes: number; signature?: string }[];
+  signature?: string;
+  holders?: string[];
+  mountPoints?: string[];
+  /** The pool that has it. */
+  pool?: string;
+  /** Whether a pool may take it. */
+  available: boolean;
+  /** Why not. */
+  reason?: string;
 }
 
 export interface Orphan {
@@ -88,6 +165,7 @@ export interface StorageNodeObject {
     generation?: number;
     pools?: PoolStatusOnNode[];
     orphans?: Orphan[];
+    devices?: Device[];
   };
 }
 

@@ -1,8 +1,13 @@
 import { bytes } from '../model/bytes.ts';
 import { apiVersion } from '../model/names.ts';
-import type { NodeStanding, OrphanStanding, StandingStore } from '../usecases/node-ports.ts';
+import type {
+  DeviceStanding,
+  NodeStanding,
+  OrphanStanding,
+  StandingStore,
+} from '../usecases/node-ports.ts';
 import { isNotFound, type KubeApi } from './api.ts';
-import type { Orphan, StorageNodeObject } from './custom-objects.ts';
+import type { Device, Orphan, StorageNodeObject } from './custom-objects.ts';
 import { readLive } from './live.ts';
 import { resourcePath } from './paths.ts';
 
@@ -13,6 +18,18 @@ export function toOrphanStanding(orphan: Orphan): OrphanStanding {
     ...orphan,
     bytes: bytes(orphan.bytes),
     usableBytes: usableBytes === undefined ? undefined : bytes(usableBytes),
+  };
+}
+
+function toDeviceStanding(device: Device): DeviceStanding {
+  const partitions = device.partitions ?? [];
+  return {
+    ...device,
+    bytes: bytes(device.bytes),
+    links: device.links ?? [],
+    partitions: partitions.map((one) => ({ ...one, bytes: bytes(one.bytes) })),
+    holders: device.holders ?? [],
+    mountPoints: device.mountPoints ?? [],
   };
 }
 
@@ -38,13 +55,14 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
 
   async function read(): ReturnType<StorageNodeStore['read']> {
     const object = await readLive<StorageNodeObject>(api, resourcePath('storagenodes', { name }));
-    const { machineID, generation, orphans } = object?.status ?? {};
+    const { machineID, generation, orphans, devices } = object?.status ?? {};
     return {
       ...(machineID !== undefined && { machineId: machineID }),
       ...(generation !== undefined && { generation }),
       ...(orphans !== undefined && {
         orphans: orphans.map(toOrphanStanding),
       }),
+      ...(devices !== undefined && { devices: devices.map(toDeviceStanding) }),
     };
   }
 
@@ -53,9 +71,9 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
     await api.patch(path, 'merge', { status });
   }
 
-  async function write({ generation, pools, orphans }: NodeStanding): Promise<void> {
+  async function write({ generation, pools, orphans, devices }: NodeStanding): Promise<void> {
     const machineID = identity.machineId();
-    const status = { machineID, agentVersion, generation, pools, orphans };
+    const status = { machineID, agentVersion, generation, pools, orphans, devices };
     const text = JSON.stringify(status);
     if (text === written) {
       return;

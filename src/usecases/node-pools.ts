@@ -1,3 +1,4 @@
+import type { DeviceSelector } from '../model/device-selector.ts';
 import { maxPoolNameLength, poolNamePattern } from '../model/names.ts';
 import type { Result } from '../model/result.ts';
 import type { StorageBackend } from './ports.ts';
@@ -14,6 +15,8 @@ export interface UsablePool {
   readonly backend: string;
   /** What it is made of, where that has a name; two pools of one node must not share it. */
   readonly source?: string | undefined;
+  /** The disks it may take, where it takes any. */
+  readonly devices?: DeviceSelector | undefined;
   /** How long orphans in it are kept: milliseconds, or `Infinity`. */
   readonly keepForMs: number;
   readonly open: () => StorageBackend;
@@ -25,6 +28,8 @@ export interface NodePool {
   readonly backend: string;
   /** New volumes may be made in it. */
   readonly applies: boolean;
+  /** The disks it may take, where it takes any. */
+  readonly devices?: DeviceSelector | undefined;
   /** Missing where nobody knows any more what the pool is made of. */
   readonly storage?: StorageBackend;
   /** How long orphans in it are kept; for ever where nobody says so any more. */
@@ -101,9 +106,9 @@ export class NodePools {
     if (!parsed.ok) {
       return { name, backend: before?.backend ?? 'unknown', applies, problem: parsed.error };
     }
-    const { backend, source, keepForMs, open } = parsed.value;
+    const { backend, source, devices, keepForMs, open } = parsed.value;
     const storage = before?.text === text && before.storage ? before.storage : open();
-    const pool = { name, backend, applies, source, text, storage, keepForMs };
+    const pool = { name, backend, applies, source, devices, text, storage, keepForMs };
     return applies ? pool : { ...pool, problem: 'its nodeSelector no longer selects this node' };
   }
 

@@ -1,6 +1,8 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { Disk, Partition } from '../model/disk.ts';
 import type { Pieces } from '../model/pieces.ts';
 import type { ErasePolicy, LocalVolume, VolumeIdentity, VolumeStatus } from '../model/volume.ts';
+import type { DiskInPool } from './ports.ts';
 
 /** The LocalVolumes of this node. */
 export interface NodeVolumes {
@@ -46,6 +48,45 @@ export interface PoolStanding {
   readonly pieces?: Pieces | undefined;
   /** How many volumes are on disk. */
   readonly volumes: number;
+  /** What became of the disks that it may take; missing for a pool that takes none. */
+  readonly disks?: readonly DiskInPool[] | undefined;
+  /** What somebody should know although it is healthy. */
+  readonly warnings?: readonly string[] | undefined;
+}
+
+/** One disk of the node as it stands in the StorageNode. */
+export interface DeviceStanding {
+  readonly id: string;
+  /** False where `id` says only where the disk is now. */
+  readonly stable: boolean;
+  readonly path: string;
+  readonly links: readonly string[];
+  readonly model?: string | undefined;
+  readonly serial?: string | undefined;
+  readonly wwn?: string | undefined;
+  readonly bytes: Bytes;
+  readonly sectorBytes: number;
+  readonly rotational: boolean;
+  readonly transport?: string | undefined;
+  readonly readOnly: boolean;
+  readonly removable: boolean;
+  readonly partitionTable?: string | undefined;
+  readonly partitions: readonly Partition[];
+  readonly signature?: string | undefined;
+  readonly holders: readonly string[];
+  readonly mountPoints: readonly string[];
+  /** The pool of ours that has it. */
+  readonly pool?: string | undefined;
+  /** Whether a pool may take it, as far as can be told without reading it. */
+  readonly available: boolean;
+  /** Why not. */
+  readonly reason?: string | undefined;
+}
+
+/** The disks of this node. */
+export interface NodeDisks {
+  /** As they are now. Costs nothing where nothing has changed since the last call. */
+  list(): Promise<readonly Disk[]>;
 }
 
 /** Something on disk that no LocalVolume asks for; `since` is when it was first seen so. */
@@ -96,6 +137,7 @@ export interface NodeStanding {
   readonly generation: number;
   readonly pools: readonly PoolStanding[];
   readonly orphans: readonly OrphanStanding[];
+  readonly devices: readonly DeviceStanding[];
 }
 
 /** This node's StorageNode. */

@@ -2,6 +2,7 @@ import { apiVersion, capacityAnnotation } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import { measurePool, type Measured } from './measure-pool.ts';
 import { findOrphans, tellOrphans } from './orphans.ts';
+import type { NodeDevices } from './node-devices.ts';
 import type {
   NodeBoard,
   NodeChange,
@@ -22,6 +23,7 @@ export interface ReporterParts {
   readonly standings: StandingStore;
   readonly volumes: Pick<NodeVolumes, 'list'>;
   readonly pools: { list(): readonly NodePool[] };
+  readonly devices: Pick<NodeDevices, 'resume' | 'show'>;
   readonly events: EventSink;
   readonly meter: NodeMeter;
   readonly now: Now;
@@ -66,6 +68,7 @@ export class NodeReporter {
     const known = shown === undefined ? 0 : highestGeneration(shown);
     this.#last = Math.max(before.generation ?? 0, known, ...counted);
     this.#orphans = before.orphans ?? [];
+    this.#parts.devices.resume(before.devices);
     for (const { spec, status } of volumes) {
       const told = shown && shownReport(shown, spec.pool)?.generation;
       if (status.generation !== undefined && status.generation > (told ?? 0)) {
@@ -113,7 +116,7 @@ export class NodeReporter {
       }
       // One that is made, or goes, while this is measured is asked for before or after it.
       const asked = [...askedBefore, ...volumes.list()];
-      const standing = this.#standing(measured, asked, board.shown());
+      const standing = await this.#standing(measured, asked, board.shown());
       const allocated = new Map(measured.map((each) => [each.standing.name, each.allocated]));
       meter.pools(standing, allocated, this.#lost());
       await standings.write(standing);
@@ -206,11 +209,11 @@ export class NodeReporter {
   }
 
   /** Says of the pools what the Node says of them, so that both change together. */
-  #standing(
+  async #standing(
     measured: readonly Measured[],
     asked: readonly LocalVolume[],
     shown: ShownNode | undefined,
-  ): NodeStanding {
+  ): Promise<NodeStanding> {
     const pools = measured.map(({ standing }) => {
       const told = shown && shownReport(shown, standing.name);
       const { total, free, largest } = told ?? standing;
@@ -224,6 +227,7 @@ export class NodeReporter {
       new Date(this.#parts.now()).toISOString(),
     );
     tellOrphans(this.#orphans, before, this.#parts.about(), this.#parts.events);
-    return { generation: this.#last, pools, orphans: this.#orphans };
+    const devices = await this.#parts.devices.show(this.#parts.pools.list(), pools);
+    return { generation: this.#last, pools, orphans: this.#orphans, devices };
   }
 }

@@ -58,6 +58,7 @@ describe('NodeReporter', () => {
       },
       standings: { write: async (standing) => void standings.push(standing) },
       volumes: { list: () => volumes },
+      devices: { resume: () => {}, show: async () => [] },
       pools: { list: () => [{ name: 'fast', backend: 'loop', applies: true, storage }] },
       events: {
         normal: (_, reason) => told.push(reason),
