@@ -126,7 +126,8 @@ export function nodeParts(
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, keepForMs, open, devices, limits, allocatedFor } = declared.value;
+    const { backend, source, gives, keepForMs, open, devices, limits, allocatedFor } =
+      declared.value;
     const hasVolumes = (): boolean =>
       volumes
         .list()
@@ -142,7 +143,7 @@ export function nodeParts(
     const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn, disks };
     const openLimited = (): StorageBackend => limited(open(around), { pool, limits }, allocatedFor);
     return ok({
-      ...{ backend, source, keepForMs },
+      ...{ backend, source, gives, keepForMs },
       open: () => atSteps(openLimited(), nodeSteps.storage, points),
     });
   });

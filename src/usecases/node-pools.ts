@@ -1,5 +1,6 @@
 import { maxPoolNameLength, poolNamePattern } from '../model/names.ts';
 import type { Result } from '../model/result.ts';
+import type { VolumeForm } from '../model/volume.ts';
 import type { StorageBackend } from './ports.ts';
 
 /** A StoragePool as it was declared; its spec has not been checked yet. */
@@ -14,6 +15,7 @@ export interface UsablePool {
   readonly backend: string;
   /** What it is made of, where that has a name; two pools of one node must not share it. */
   readonly source?: string | undefined;
+  readonly gives: VolumeForm;
   /** How long orphans in it are kept: milliseconds, or `Infinity`. */
   readonly keepForMs: number;
   readonly open: () => StorageBackend;
@@ -25,6 +27,8 @@ export interface NodePool {
   readonly backend: string;
   /** New volumes may be made in it. */
   readonly applies: boolean;
+  /** Missing where nobody has ever known it. */
+  readonly gives?: VolumeForm;
   /** Missing where nobody knows any more what the pool is made of. */
   readonly storage?: StorageBackend;
   /** How long orphans in it are kept; for ever where nobody says so any more. */
@@ -101,9 +105,9 @@ export class NodePools {
     if (!parsed.ok) {
       return { name, backend: before?.backend ?? 'unknown', applies, problem: parsed.error };
     }
-    const { backend, source, keepForMs, open } = parsed.value;
+    const { backend, source, gives, keepForMs, open } = parsed.value;
     const storage = before?.text === text && before.storage ? before.storage : open();
-    const pool = { name, backend, applies, source, text, storage, keepForMs };
+    const pool = { ...{ name, backend, applies, source, gives }, ...{ text, storage, keepForMs } };
     return applies ? pool : { ...pool, problem: 'its nodeSelector no longer selects this node' };
   }
 
