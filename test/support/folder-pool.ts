@@ -36,7 +36,8 @@ export interface OpenChange {
 /** How to make the filesystem that the pool lies on. */
 export interface GroundFilesystem {
   readonly mkfs: readonly [string, ...string[]];
-  readonly mebibytes: number;
+  /** A disk to make it on; a file of 512 MiB where none is given. */
+  readonly device?: string;
   readonly mountOptions?: string;
 }
 
@@ -48,13 +49,15 @@ export async function folderGround(
   const root = await mkdtemp(join(tmpdir(), 'berth-folders-'));
   const directory = join(root, 'pool');
   const runDir = join(root, 'run');
-  const file = join(root, 'filesystem');
+  const file = filesystem?.device ?? join(root, 'filesystem');
   await mkdir(directory);
 
   async function mount(): Promise<void> {
     if (filesystem) {
-      const mountOptions = ['loop', filesystem.mountOptions ?? ''].filter(Boolean).join(',');
-      await runCommand('mount', ['-o', mountOptions, file, directory]);
+      const mountOptions = [filesystem.device ? '' : 'loop', filesystem.mountOptions ?? '']
+        .filter(Boolean)
+        .join(',');
+      await runCommand('mount', [...(mountOptions ? ['-o', mountOptions] : []), file, directory]);
     }
   }
   const unmount = async (): Promise<void> => {
@@ -62,7 +65,9 @@ export async function folderGround(
   };
   if (filesystem) {
     const [program, ...args] = filesystem.mkfs;
-    await runCommand('truncate', ['-s', `${filesystem.mebibytes}M`, file]);
+    if (!filesystem.device) {
+      await runCommand('truncate', ['-s', '512M', file]);
+    }
     await runCommand(program, [...args, file]);
   }
   await mount();

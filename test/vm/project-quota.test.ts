@@ -8,10 +8,11 @@ import { describeBackend } from '../backends/contract.ts';
 import { folderContent, folderGround, type FolderGround } from '../support/folder-pool.ts';
 import { volumeNamed } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
+import { blankDisk, diskOfGuest } from './ground.ts';
 
 const filesystems = {
-  xfs: { mkfs: ['mkfs.xfs', '-q'], remedy: 'prjquota' },
-  ext4: { mkfs: ['mkfs.ext4', '-q', '-O', 'quota,project'], remedy: 'tune2fs' },
+  xfs: { mkfs: ['mkfs.xfs', '-q', '-f'], remedy: 'prjquota' },
+  ext4: { mkfs: ['mkfs.ext4', '-q', '-F', '-O', 'quota,project'], remedy: 'tune2fs' },
 } as const;
 
 for (const [name, { mkfs, remedy }] of Object.entries(filesystems)) {
@@ -22,8 +23,12 @@ for (const [name, { mkfs, remedy }] of Object.entries(filesystems)) {
     const two = { ...volumeNamed('2'), bytes: bytes(8 * MiB) };
     let ground: FolderGround;
 
-    const newGround = (mountOptions = 'prjquota'): Promise<FolderGround> =>
-      folderGround('directory', { size: '64Mi' }, { mkfs, mebibytes: 512, mountOptions });
+    const newGround = async (mountOptions = 'prjquota'): Promise<FolderGround> => {
+      const device = await diskOfGuest('ssd-a');
+      return folderGround('directory', { size: '64Mi' }, { mkfs, device, mountOptions });
+    };
+
+    after(() => blankDisk('ssd-a'));
 
     describeBackend(`directory on ${name}`, async () => {
       const own = await newGround();
