@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { bytes, MiB } from '../../src/model/bytes.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
-import { describeBackend } from '../backends/contract.ts';
-import { folderContent, folderGround, type FolderGround } from '../support/folder-pool.ts';
+import { folderGround, type FolderGround } from '../support/folder-pool.ts';
 import { volumeNamed } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
 import { blankDisk, diskOfGuest } from './ground.ts';
@@ -29,19 +28,6 @@ for (const [name, { mkfs, remedy }] of Object.entries(filesystems)) {
     };
 
     after(() => blankDisk('ssd-a'));
-
-    describeBackend(`directory on ${name}`, async () => {
-      const own = await newGround();
-      return {
-        backend: own.open(),
-        ...{ total: bytes(64 * MiB), largest: bytes(64 * MiB) },
-        reopen: () => own.open(),
-        reboot: () => own.reboot(),
-        allocatedFor: own.plan().allocatedFor,
-        content: folderContent,
-        cleanUp: () => own.cleanUp(),
-      };
-    });
 
     describe('keeps volumes to their size', () => {
       beforeEach(async () => {
