@@ -1,8 +1,8 @@
-import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { bytes, formatBytes } from '../model/bytes.ts';
 import type { ErasePolicy } from '../model/volume.ts';
 import { CommandError, type RunCommand } from '../platform/run-command.ts';
+import { describeOldBlocks } from './shared/old-blocks.ts';
 import { overwriteWithZeros } from './shared/zeros.ts';
 
 /** Part of a file, from `offset` to its end. */
@@ -34,7 +34,7 @@ export async function eraseFile(
     return punch(part, length, run);
   }
   await overwriteWithZeros(part.path, part.offset, signal);
-  return `${size} overwritten with zeros${await describeOldBlocks(part.path)}`;
+  return `${size} overwritten with zeros${await describeOldBlocks(dirname(part.path))}`;
 }
 
 /**
@@ -53,19 +53,4 @@ async function punch({ path, offset }: ErasedPart, length: number, run: RunComma
     }
     throw error;
   }
-}
-
-/** Filesystems that write to another place than where the old bytes are: linux/magic.h. */
-const copyOnWrite: ReadonlyMap<number, string> = new Map([
-  [0x9123683e, 'btrfs'],
-  [0xca451a4e, 'bcachefs'],
-  [0x2fc12fc1, 'zfs'],
-]);
-
-async function describeOldBlocks(path: string): Promise<string> {
-  const { type } = await statfs(dirname(path));
-  const name = copyOnWrite.get(type);
-  return name === undefined
-    ? ''
-    : `; ${name} wrote them elsewhere, old blocks wait to be used again`;
 }

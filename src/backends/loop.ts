@@ -13,7 +13,6 @@ import {
 import type { Backend, BackendSurroundings } from './backend.ts';
 import { finishAdoptions, planAdoption, renameImage } from './loop-adoption.ts';
 import { loopAttachments } from './loop-attachments.ts';
-import { checkDirectory } from './loop-directory.ts';
 import { eraseFile } from './loop-erase.ts';
 import {
   createImage,
@@ -29,6 +28,7 @@ import { dropStaleLinks } from './loop-links.ts';
 import { lookAt, ownImage, recognise } from './loop-lookup.ts';
 import { once } from './shared/once.ts';
 import { takesNoDevices } from './shared/options.ts';
+import { checkDirectory } from './shared/pool-directory.ts';
 import { parseLoopOptions, type LoopOptions } from './loop-options.ts';
 import { dataOffset, imageBytesFor, measure, usableFor } from './loop-space.ts';
 
@@ -39,6 +39,7 @@ export const loop: Backend = {
     return options.ok
       ? ok({
           source: `directory ${options.value.directory}`,
+          gives: 'device',
           allocatedFor: imageBytesFor,
           open: (around) => openLoopPool(options.value, around),
         })
@@ -57,7 +58,7 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
   const adoptionsFinished = once(() => finishAdoptions(place));
 
   async function openDirectory(): Promise<void> {
-    await checkDirectory(directory, around.hasVolumes());
+    await checkDirectory('loop', directory, around.hasVolumes());
     // Before the first image is made: what is half made then was left by a crash.
     await partialsRemoved.done();
     await adoptionsFinished.done();

@@ -12,7 +12,7 @@ import {
 import { eventSink } from '../kube/events.ts';
 import { localVolumeStore, waiter } from '../kube/local-volumes.ts';
 import { lossRecord } from '../kube/loss-record.ts';
-import { NodeIndex, type AllocationRule } from '../kube/node-index.ts';
+import { NodeIndex, type PoolRules } from '../kube/node-index.ts';
 import { nodeStore } from '../kube/node-state.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
 import { podStore } from '../kube/pods.ts';
@@ -44,9 +44,9 @@ export function controlParts(
   const { api } = client;
   const state = watchCluster(client, log, config.namespace);
   const ledger = new Ledger();
-  const allocationRule = allocationRules(state);
+  const poolRules = readPoolRules(state);
   const silentAfterMs = config.nodeSilentAfter;
-  const nodes = new NodeIndex({ ledger, allocationRule, now, silentAfterMs });
+  const nodes = new NodeIndex({ ledger, poolRules, now, silentAfterMs });
   feedLedger(state, ledger, nodes);
   const volumes = localVolumeStore(api, state.localVolumes, waiter(state.localVolumes));
   const hostname = (node: string): string | undefined => nodes.node(node)?.labels[hostnameLabel];
@@ -92,15 +92,16 @@ export function controlParts(
 }
 
 /** Reads each StoragePool once per change, not once per question. */
-function allocationRules(state: ClusterState): AllocationRule {
-  const rules = new Map<string, ReturnType<AllocationRule>>();
+function readPoolRules(state: ClusterState): PoolRules {
+  const rules = new Map<string, ReturnType<PoolRules>>();
   state.pools.onChange((before, after) => {
     const name = (after ?? before)?.metadata.name ?? '';
     // Nothing new is put into a pool that is going.
     const isGoing = after?.metadata.deletionTimestamp !== undefined;
     const plan = after && !isGoing ? parsePoolSpec(after.spec) : undefined;
     if (plan?.ok) {
-      rules.set(name, plan.value.allocatedFor);
+      const { allocatedFor, gives } = plan.value;
+      rules.set(name, { allocatedFor, gives });
     } else {
       rules.delete(name);
     }

@@ -135,7 +135,8 @@ export function nodeParts(
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, keepForMs, open, devices, limits, allocatedFor } = declared.value;
+    const { backend, source, gives, keepForMs, open, devices, limits, allocatedFor } =
+      declared.value;
     const hasVolumes = (): boolean =>
       volumes
         .list()
@@ -153,7 +154,7 @@ export function nodeParts(
     };
     const openLimited = (): StorageBackend => limited(open(around), { pool, limits }, allocatedFor);
     return ok({
-      ...{ backend, source, devices, keepForMs },
+      ...{ backend, source, devices, gives, keepForMs },
       open: () => atSteps(openLimited(), nodeSteps.storage, points),
     });
   });

@@ -4,6 +4,9 @@ import type { OnNodeLost } from './node-loss.ts';
 export const volumeModes = ['Filesystem', 'Block'] as const;
 export type VolumeMode = (typeof volumeModes)[number];
 
+/** What the volumes of a pool are on their node: a directory can never be used as `Block`. */
+export type VolumeForm = 'device' | 'directory';
+
 export const fsTypes = ['ext4', 'xfs', 'btrfs'] as const;
 export type FsType = (typeof fsTypes)[number];
 

@@ -1,17 +1,103 @@
-import { readFile } from 'node:fs/promises';
-import { ifThere } from './files.ts';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { errorCode, ifThere } from './files.ts';
+
+/** One line of mountinfo: see proc(5). */
+export interface Mount {
+  /** The filesystem's device number, as `8:1`; btrfs shows another one to `stat`. */
+  readonly device: string;
+  /** What of the filesystem is mounted here: `/` where it is all of it. */
+  readonly root: string;
+  readonly mountPoint: string;
+  readonly fsType: string;
+  /** Options of the whole filesystem, such as `prjquota`. */
+  readonly superOptions: readonly string[];
+}
 
 /**
- * Where this process sees mounts of one filesystem, by its device number as `8:1`. See proc(5),
- * mountinfo.
+ * Where this process sees mounts of one filesystem, by its device number as `8:1`.
  */
 export async function mountPointsOf(device: string): Promise<readonly string[]> {
-  const text = (await ifThere(readFile('/proc/self/mountinfo', 'utf8'))) ?? '';
+  const mounts = await mountsOf('self');
+  return mounts.filter((mount) => mount.device === device).map(({ mountPoint }) => mountPoint);
+}
+
+/** The mount that `path` lies on; the path must have no symbolic links in it. */
+export async function mountOf(path: string): Promise<Mount | undefined> {
+  const over = (await mountsOf('self')).filter(({ mountPoint }) => isBelow(path, mountPoint));
+  const longest = Math.max(...over.map(({ mountPoint }) => mountPoint.length));
+  // Of several at one place the last one covers the others.
+  return over.filter(({ mountPoint }) => mountPoint.length === longest).at(-1);
+}
+
+/**
+ * The mounts of every process that this one can see, each mount namespace once: kubelet's and
+ * those of containers too, where the agent shares the process ids of its node.
+ */
+export async function mountsOfAll(): Promise<readonly Mount[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const seen = new Set<string>();
+  const all: Mount[] = [];
+  for (const pid of pids) {
+    const namespace = await unlessEnded(namespaceOf(pid));
+    if (namespace === undefined || seen.has(namespace)) {
+      continue;
+    }
+    const mounts = await unlessEnded(mountsOf(pid));
+    if (mounts !== undefined) {
+      seen.add(namespace);
+      all.push(...mounts);
+    }
+  }
+  return all;
+}
+
+/** One whose namespace must not be known is looked at as if it had its own. */
+async function namespaceOf(pid: string): Promise<string> {
+  try {
+    return await readlink(`/proc/${pid}/ns/mnt`);
+  } catch (error) {
+    if (errorCode(error) === 'EACCES') {
+      return pid;
+    }
+    throw error;
+  }
+}
+
+async function unlessEnded<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    // EINVAL: it has ended, and its parent has not heard of it yet.
+    if (['ENOENT', 'ESRCH', 'EINVAL'].includes(errorCode(error) ?? '')) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+async function mountsOf(pid: string): Promise<readonly Mount[]> {
+  const read = readFile(`/proc/${pid}/mountinfo`, 'utf8');
+  const text = pid === 'self' ? ((await ifThere(read)) ?? '') : await read;
   return text
     .split('\n')
-    .map((line) => line.split(' '))
-    .filter((fields) => fields[2] === device)
-    .map((fields) => unescapePath(fields[4] ?? ''));
+    .filter((line) => line !== '')
+    .map(parseMount);
+}
+
+function parseMount(line: string): Mount {
+  const fields = line.split(' ');
+  const [fsType = '', , superOptions = ''] = fields.slice(fields.indexOf('-', 6) + 1);
+  return {
+    device: fields[2] ?? '',
+    root: unescapePath(fields[3] ?? ''),
+    mountPoint: unescapePath(fields[4] ?? ''),
+    fsType,
+    superOptions: superOptions.split(','),
+  };
+}
+
+function isBelow(path: string, mountPoint: string): boolean {
+  return path === mountPoint || path.startsWith(mountPoint === '/' ? '/' : `${mountPoint}/`);
 }
 
 /** The kernel writes blanks, tabs, line ends and backslashes in paths as three octal digits. */

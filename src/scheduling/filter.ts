@@ -2,6 +2,7 @@ import { bytes, formatBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import { hostnameLabel } from '../model/names.ts';
 import type { NodeState } from '../model/node.ts';
 import { putInto } from '../model/pieces.ts';
+import type { VolumeForm } from '../model/volume.ts';
 import type { Room } from './room.ts';
 import type { PodNeeds, VolumeNeed } from './needs.ts';
 import { matchesTerms, type Labels } from './node-affinity.ts';
@@ -12,6 +13,8 @@ export interface PoolFacts {
   /** Missing where the report cannot be read; `problem` says why. */
   readonly room?: Room | undefined;
   readonly problem?: string | undefined;
+  /** What its volumes are. */
+  readonly gives: VolumeForm;
   /** What a volume of `size` occupies there, overhead included. */
   readonly allocatedFor: (size: Bytes) => Bytes;
 }
@@ -34,6 +37,7 @@ export type Rejection =
   | { readonly kind: 'agent-silent' }
   | { readonly kind: 'no-hostname' }
   | { readonly kind: 'no-pool'; readonly pool: string }
+  | { readonly kind: 'no-devices'; readonly pool: string }
   | { readonly kind: 'pool-unhealthy'; readonly pool: string }
   | { readonly kind: 'report-unreadable'; readonly pool: string }
   | ({ readonly kind: 'insufficient' } & Lack)
@@ -123,6 +127,9 @@ function fitPool(
   if (!facts) {
     return { kind: 'no-pool', pool };
   }
+  if (facts.gives === 'directory' && needs.some(({ volumeMode }) => volumeMode === 'Block')) {
+    return { kind: 'no-devices', pool };
+  }
   const { room } = facts;
   if (!room) {
     return { kind: 'report-unreadable', pool };
@@ -186,15 +193,29 @@ export function describeRejection(rejection: Rejection): string {
       return 'berth: the agent of the node is silent';
     case 'no-hostname':
       return `berth: the node has no label ${hostnameLabel}`;
-    case 'no-pool':
-      return `berth: no pool ${rejection.pool} on the node`;
-    case 'pool-unhealthy':
-      return `berth: pool ${rejection.pool} is not healthy`;
-    case 'report-unreadable':
-      return `berth: the report of pool ${rejection.pool} cannot be read`;
     case 'insufficient':
       return `berth: less than ${formatBytes(rejection.asked)} free in pool ${rejection.pool}`;
     case 'fragmented':
       return `berth: no single piece large enough for ${formatBytes(rejection.asked)} in pool ${rejection.pool}`;
+    default:
+      return describePool(rejection);
+  }
+}
+
+type PoolRejection = Extract<
+  Rejection,
+  { kind: 'no-pool' | 'no-devices' | 'pool-unhealthy' | 'report-unreadable' }
+>;
+
+function describePool({ kind, pool }: PoolRejection): string {
+  switch (kind) {
+    case 'no-pool':
+      return `berth: no pool ${pool} on the node`;
+    case 'no-devices':
+      return `berth: pool ${pool} gives directories, and volumeMode Block needs a device`;
+    case 'pool-unhealthy':
+      return `berth: pool ${pool} is not healthy`;
+    case 'report-unreadable':
+      return `berth: the report of pool ${pool} cannot be read`;
   }
 }

@@ -1,6 +1,7 @@
 import type { DeviceSelector } from '../model/device-selector.ts';
 import { maxPoolNameLength, poolNamePattern } from '../model/names.ts';
 import type { Result } from '../model/result.ts';
+import type { VolumeForm } from '../model/volume.ts';
 import type { StorageBackend } from './ports.ts';
 
 /** A StoragePool as it was declared; its spec has not been checked yet. */
@@ -17,6 +18,7 @@ export interface UsablePool {
   readonly source?: string | undefined;
   /** The disks it may take, where it takes any. */
   readonly devices?: DeviceSelector | undefined;
+  readonly gives: VolumeForm;
   /** How long orphans in it are kept: milliseconds, or `Infinity`. */
   readonly keepForMs: number;
   readonly open: () => StorageBackend;
@@ -30,6 +32,8 @@ export interface NodePool {
   readonly applies: boolean;
   /** The disks it may take, where it takes any. */
   readonly devices?: DeviceSelector | undefined;
+  /** Missing where nobody has ever known it. */
+  readonly gives?: VolumeForm;
   /** Missing where nobody knows any more what the pool is made of. */
   readonly storage?: StorageBackend;
   /** How long orphans in it are kept; for ever where nobody says so any more. */
@@ -106,9 +110,10 @@ export class NodePools {
     if (!parsed.ok) {
       return { name, backend: before?.backend ?? 'unknown', applies, problem: parsed.error };
     }
-    const { backend, source, devices, keepForMs, open } = parsed.value;
+    const { backend, source, devices, gives, keepForMs, open } = parsed.value;
     const storage = before?.text === text && before.storage ? before.storage : open();
-    const pool = { name, backend, applies, source, devices, text, storage, keepForMs };
+    const made = { backend, source, devices, gives, keepForMs };
+    const pool = { name, applies, text, storage, ...made };
     return applies ? pool : { ...pool, problem: 'its nodeSelector no longer selects this node' };
   }
 

@@ -10,6 +10,7 @@ import {
   type VolumeReconcilerParts,
 } from './agent-volume.ts';
 import type { Reconcile } from './controller.ts';
+import type { NodePool } from './node-pools.ts';
 import { orphanKey } from './orphans.ts';
 import { ForeignVolumeError, type BackendVolume, type StorageBackend } from './ports.ts';
 import { volumeRemover } from './remove-volume.ts';
@@ -108,8 +109,9 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     }
     const pool = pools.get(volume.spec.pool);
     const problem = pool?.problem ?? `pool ${volume.spec.pool} is not on node ${node}`;
-    if (!wasMade(volume) && pool?.applies !== true) {
-      return fail(volume, problem);
+    const why = wasMade(volume) ? undefined : whyNeverMade(volume, pool, problem);
+    if (why !== undefined) {
+      return fail(volume, why);
     }
     try {
       if (pool?.storage === undefined) {
@@ -168,4 +170,17 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
       parts.onSettled(name);
     }
   };
+}
+
+function whyNeverMade(
+  { spec }: LocalVolume,
+  pool: NodePool | undefined,
+  problem: string,
+): string | undefined {
+  if (pool?.applies !== true) {
+    return problem;
+  }
+  return spec.volumeMode === 'Block' && pool.gives === 'directory'
+    ? `volumeMode is Block: pool ${pool.name} gives directories, and allows Filesystem only`
+    : undefined;
 }

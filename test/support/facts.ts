@@ -19,7 +19,7 @@ export function room(free: number, { total = 1000, largest = free } = {}): Room 
 }
 
 export function poolFacts(free: number, change: Partial<PoolFacts> = {}): PoolFacts {
-  return { healthy: true, room: room(free), allocatedFor: asAsked, ...change };
+  return { healthy: true, room: room(free), gives: 'device', allocatedFor: asAsked, ...change };
 }
 
 export const readyNode: NodeState = { ready: 'True', said: '', unschedulable: false };
@@ -47,6 +47,7 @@ export function need(size: number, change: Partial<VolumeNeed> = {}): VolumeNeed
     pool: 'fast',
     placement: 'spread',
     bytes: bytes(size),
+    volumeMode: 'Filesystem',
     ...change,
   };
 }

@@ -65,7 +65,7 @@ export class FakeCluster {
     ledger.setReport({ node: name, pool }, said);
     const poolOf = (asked: string) => {
       const room = ledger.room({ node: name, pool: asked });
-      return room && { healthy: true, room, allocatedFor: asAsked };
+      return room && { healthy: true, room, gives: 'device' as const, allocatedFor: asAsked };
     };
     this.nodeFacts.set(name, nodeFacts(name, {}, { poolNames: [pool], pool: poolOf, ...change }));
   }

@@ -11,7 +11,7 @@ const chunkBytes = 4 * MiB;
  * run after a crash is quick.
  */
 export async function overwriteWithZeros(
-  path: string,
+  path: string | Buffer,
   offset: number,
   signal: AbortSignal,
 ): Promise<void> {

@@ -255,10 +255,11 @@ describe('the view of the cluster', () => {
     } as unknown as typeof state;
     ledger = new Ledger();
     overhead = undefined;
-    const rule = (size: number) => bytes(size + (overhead ?? 0));
+    const allocatedFor = (size: number) => bytes(size + (overhead ?? 0));
     const options = { ledger, now: () => 0, silentAfterMs: 1 };
-    const allocationRule = () => (overhead === undefined ? undefined : rule);
-    const index = new NodeIndex({ ...options, allocationRule });
+    const rule = { gives: 'device', allocatedFor } as const;
+    const poolRules = () => (overhead === undefined ? undefined : rule);
+    const index = new NodeIndex({ ...options, poolRules });
     feedLedger(state as unknown as ClusterState, ledger, index);
     const report = '{"total":100,"free":100,"largest":100,"generation":1,"healthy":true}';
     const annotations = { 'capacity.berth.dev/fast': report };

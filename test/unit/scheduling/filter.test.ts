@@ -54,6 +54,19 @@ describe('fitNode', () => {
     });
   });
 
+  it('gives no directory to a claim that wants a raw device, and says so alike on every node', () => {
+    const node = nodeFacts('n1', { dirs: poolFacts(100, { gives: 'directory' }) });
+    const raw = need(1, { pool: 'dirs', volumeMode: 'Block' });
+    const { rejection } = judge(node, [need(1, { pool: 'dirs' }), raw]);
+
+    expect(rejection).to.deep.equal({ kind: 'no-devices', pool: 'dirs' });
+    expect(rejection && describeRejection(rejection)).to.equal(
+      'berth: pool dirs gives directories, and volumeMode Block needs a device',
+    );
+    expect(refusal(node, [need(1, { pool: 'dirs' })])).to.equal('');
+    expect(refusal(nodeFacts('n1', { dirs: poolFacts(100) }), [raw])).to.equal('');
+  });
+
   it('counts what the backend adds to each volume', () => {
     const allocatedFor = (size: number) => bytes(size + 2);
     const node = nodeFacts('n1', { fast: poolFacts(13, { allocatedFor }) });

@@ -110,6 +110,18 @@ describe('reconciling a volume', () => {
     expect(told).to.deep.equal(['LocalVolume VolumeCreated']);
   });
 
+  it('makes no directory of what is to be a raw device', async () => {
+    pool = { name: 'dirs', backend: 'directory', applies: true, gives: 'directory', storage };
+    const { spec } = aVolume({});
+    volume = aVolume({ spec: { ...spec, volumeMode: 'Block' } });
+    await reconcile();
+
+    expect(calls).to.deep.equal(['settled']);
+    expect(written).to.have.length(1);
+    expect(written[0]).to.include({ phase: 'Failed' });
+    expect(written[0]?.message).to.include('volumeMode is Block').and.include('pool dirs');
+  });
+
   it('attaches a volume that was made before, and neither makes nor reports it anew', async () => {
     volume = aVolume({ status: ready });
     await reconcile();
