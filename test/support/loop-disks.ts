@@ -30,6 +30,8 @@ export async function loopDisks(): Promise<LoopDisks> {
   async function plugIn(file: string): Promise<string> {
     const path = (await runCommand('losetup', ['--find', '--show', file])).trim();
     files.set(path, file);
+    // The number may have had a disk before that somebody made read-only.
+    await runCommand('blockdev', ['--setrw', path]);
     return path;
   }
 
