@@ -10,6 +10,7 @@ import { partitionBytesFor } from './shared/gpt-volumes.ts';
 const onePerDisk: Cutting = {
   regions: (table) => (table.partitions.length === 1 ? gapsOf(table) : []),
   cut: (region) => region,
+  takesWhole: true,
 };
 
 /** Each volume is a whole disk: the smallest one that can hold it. */

@@ -10,6 +10,7 @@ import { ok } from '../model/result.ts';
 const manyPerDisk: Cutting = {
   regions: gapsOf,
   cut: ({ start }, wanted) => ({ start, bytes: wanted }),
+  takesWhole: false,
 };
 
 /** Volumes are partitions of whole disks. */

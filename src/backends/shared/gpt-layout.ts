@@ -1,9 +1,10 @@
 import { bytes, MiB, sumBytes, type Bytes } from '../../model/bytes.ts';
-import { markRegion, type Partition, type Table } from './gpt-table.ts';
+import { piecesOf, type Pieces } from '../../model/pieces.ts';
+import { markRegion, type Table } from './gpt-table.ts';
 import type { Region } from './zeros.ts';
 
 /** Volumes begin and end at multiples of it: at whole blocks of every usual medium. */
-export const alignment = MiB;
+const alignment = MiB;
 
 /** All room of a disk that no partition has, in whole units of the alignment. */
 export function gapsOf({ partitions, end }: Table): readonly Region[] {
@@ -23,18 +24,14 @@ function between(from: number, to: number): Region {
   return { start, bytes: Math.max(0, end - start) };
 }
 
-/** The room right behind a partition, by which it could grow. */
-export function roomBehind(table: Table, { start, bytes: length }: Partition): Bytes {
-  const gap = gapsOf(table).find((each) => each.start === start + length);
-  return bytes(gap?.bytes ?? 0);
-}
-
 /** How a backend cuts disks into volumes. */
 export interface Cutting {
   /** The parts of a disk that each may become a volume, or several. */
   readonly regions: (table: Table) => readonly Region[];
   /** What of a region a volume of `wanted` usable bytes gets. */
   readonly cut: (region: Region, wanted: Bytes) => Region;
+  /** Whether that is always all of it. */
+  readonly takesWhole: boolean;
 }
 
 /** A disk that volumes can be made on. */
@@ -43,17 +40,30 @@ export interface Room<D> {
   readonly table: Table;
 }
 
+export interface MeasuredRooms {
+  /** All that no partition has. */
+  readonly unused: Bytes;
+  /** What of it can become volumes: nothing on a disk whose table is full. */
+  readonly free: Bytes;
+  readonly largest: Bytes;
+  readonly pieces: Pieces;
+}
+
 /** What disks still have to give. */
 export function measureRooms(
   rooms: readonly Room<unknown>[],
-  { regions }: Cutting,
-): { readonly unused: Bytes; readonly free: Bytes; readonly largest: Bytes } {
+  { regions, takesWhole }: Cutting,
+): MeasuredRooms {
   const unused = rooms.flatMap(({ table }) => regions(table));
   const free = rooms.filter(hasSlot).flatMap(({ table }) => regions(table));
   return {
     unused: sumOf(unused),
     free: sumOf(free),
     largest: bytes(Math.max(0, ...free.map((each) => each.bytes))),
+    pieces: piecesOf(
+      free.map((each) => bytes(each.bytes)),
+      takesWhole,
+    ),
   };
 }
 

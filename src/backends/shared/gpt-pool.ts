@@ -26,12 +26,12 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
 
   async function usage(signal: AbortSignal): Promise<PoolUsage> {
     const look = await disks.settle(signal);
-    const { unused, free, largest } = measureRooms(roomsOf(look), cutting);
+    const { unused, ...room } = measureRooms(roomsOf(look), cutting);
     const volumes = look.partitions.volumes.map(({ volume }) => volume);
     const allocated = sumBytes(volumes.map(({ allocatedBytes }) => allocatedBytes));
     const total = sumBytes([allocated, unused]);
     const names = volumes.map(({ name }) => name);
-    return { total, allocated, free, largest, volumes: names, disks: look.disks };
+    return { total, allocated, ...room, volumes: names, disks: look.disks };
   }
 
   async function find(identity: VolumeIdentity): Promise<PlacedVolume | undefined> {
