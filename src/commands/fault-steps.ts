@@ -122,8 +122,8 @@ export function commandsAtSteps(run: RunCommand, points: FaultPoints | undefined
   if (points === undefined) {
     return run;
   }
-  return (program, args, signal) => {
-    const work = (): Promise<string> => run(program, args, signal);
+  return (program, args, ...rest) => {
+    const work = (): Promise<string> => run(program, args, ...rest);
     const found = commandSteps.find(
       (each) => each.program === program && args.includes(each.argument),
     );

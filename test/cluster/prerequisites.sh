@@ -10,10 +10,10 @@ if [ "${1:-}" = guest ]; then
     thin-provisioning-tools dmsetup cryptsetup-bin e2fsprogs xfsprogs btrfs-progs quota
 fi
 # openssl signs the certificates, util-linux and procps hold the tools of the tear-down.
-packages=(etcd-server openssl util-linux iproute2 ca-certificates)
+packages=(etcd-server openssl util-linux fdisk iproute2 ca-certificates)
 if [ "${1:-}" = nodes ]; then
   packages+=(containerd runc containernetworking-plugins busybox-static iptables conntrack socat ethtool
-    mount fdisk e2fsprogs xfsprogs btrfs-progs attr)
+    mount e2fsprogs xfsprogs btrfs-progs attr)
 fi
 # The cluster works with any kubectl; Debian's is the last resort.
 if ! command -v kubectl >/dev/null && [ ! -x "${KUBE_BIN_DIR:-/nonexistent}/kubectl" ]; then

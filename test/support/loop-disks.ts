@@ -10,42 +10,47 @@ export interface LoopDisks {
   readonly root: string;
   /** Makes one more disk. @returns its path */
   add(mebibytes: number): Promise<string>;
-  /** Takes the disk away from the kernel as if it were unplugged, with all its partitions. */
-  unplug(path: string): Promise<void>;
-  /** @returns its path, another one perhaps */
-  plugIn(path: string): Promise<string>;
+  /** Takes the disk away from the kernel, with all its partitions. @returns what brings it back */
+  unplug(path: string): Promise<UnpluggedDisk>;
   /** All of what stands on the disk, read past every cache. */
   content(path: string): Promise<Buffer>;
   cleanUp(): Promise<void>;
 }
 
+export interface UnpluggedDisk {
+  /** @returns its path, another one perhaps */
+  plugIn(): Promise<string>;
+}
+
 export async function loopDisks(): Promise<LoopDisks> {
   const root = await mkdtemp(join(tmpdir(), 'berth-disks-'));
   const files = new Map<string, string>();
-  const attached = new Set<string>();
+  let count = 0;
 
   async function plugIn(file: string): Promise<string> {
     const path = (await runCommand('losetup', ['--find', '--show', file])).trim();
     files.set(path, file);
-    attached.add(path);
+    // The number may have had a disk before that somebody made read-only.
+    await runCommand('blockdev', ['--setrw', path]);
     return path;
   }
 
-  async function unplug(path: string): Promise<void> {
+  async function unplug(path: string): Promise<UnpluggedDisk> {
+    const file = files.get(path) ?? '';
     await runCommand('partx', ['--delete', path]).catch(() => undefined);
     await runCommand('losetup', ['--detach', path]);
-    attached.delete(path);
+    files.delete(path);
+    return { plugIn: () => plugIn(file) };
   }
 
   return {
     root,
     unplug,
     add: async (mebibytes) => {
-      const file = join(root, `disk-${files.size}`);
+      const file = join(root, `disk-${(count += 1)}`);
       await runCommand('truncate', ['-s', `${mebibytes}M`, file]);
       return plugIn(file);
     },
-    plugIn: (path) => plugIn(files.get(path) ?? path),
     content: async (path) => {
       await runCommand('blockdev', ['--flushbufs', path]);
       const handle = await open(path, 'r');
@@ -57,7 +62,7 @@ export async function loopDisks(): Promise<LoopDisks> {
       }
     },
     cleanUp: async () => {
-      await Promise.all([...attached].map(unplug));
+      await Promise.all([...files.keys()].map(unplug));
       await rm(root, { recursive: true, force: true });
     },
   };
