@@ -25,9 +25,9 @@ describe('a pool of directories', function () {
     kube = new Kube(cluster);
     const berth = await Installation.on(cluster);
     await cluster.addHollowNodes(['d1'], { labels: { 'kubernetes.io/hostname': 'd1' } });
-    const { spec, ...rest } = storagePool('dirs', '64Mi') as { spec: object };
+    const declared = storagePool('dirs', '64Mi');
     const directory = { directory: '/var/lib/berth/pools/dirs', size: '64Mi', enforcement: 'none' };
-    await kube.create({ ...rest, spec: { nodeSelector: {}, backend: 'directory', directory } });
+    await kube.create({ ...declared, spec: { nodeSelector: {}, backend: 'directory', directory } });
     await kube.create(storageClass('dirs', { pool: 'dirs' }));
     const control = await berth.startControl();
     await berth.startScheduler(control);
