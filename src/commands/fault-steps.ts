@@ -65,6 +65,7 @@ export const controlSteps = {
 export const nodeSteps = {
   storage: {
     ensure: 'create.ensure-image',
+    grow: 'grow.grow-image',
     find: 'create.find-image',
     attach: 'create.attach',
     remove: 'remove.erase',
@@ -92,6 +93,7 @@ export const commandSteps: readonly {
   readonly argument: string;
 }[] = [
   { step: 'create.allocate', program: 'fallocate', argument: '--length' },
+  { step: 'grow.follow', program: 'losetup', argument: '--set-capacity' },
   { step: 'create.attach-device', program: 'losetup', argument: '--find' },
   { step: 'remove.detach-device', program: 'losetup', argument: '--detach' },
 ];

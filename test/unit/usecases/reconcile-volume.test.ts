@@ -44,6 +44,7 @@ describe('reconciling a volume', () => {
       list: () => Promise.reject(new Error('not asked')),
       find: () => called('find', onDisk),
       ensure: () => called('ensure', onDisk),
+      grow: ({ bytes }) => called(`grow ${bytes}`, onDisk),
       attach: () => called('attach', '/run/pvc-1'),
       adopt: (from) => called(`adopt ${from.name}`, onDisk),
       remove: (_, erase) => called(`remove ${erase}`, erasure),
