@@ -7,7 +7,7 @@ import type {
   PodStore,
   VolumeStore,
 } from '../usecases/cluster.ts';
-import type { NodeBoard, NodeVolumes, StandingStore } from '../usecases/node-ports.ts';
+import type { Filesystems, NodeBoard, NodeVolumes, StandingStore } from '../usecases/node-ports.ts';
 import type { StorageBackend } from '../usecases/ports.ts';
 
 /** The environment variable with the directory of the fault points. */
@@ -42,6 +42,15 @@ export const controlSteps = {
   bindPersistentVolumes: {
     ensure: 'bind.ensure-persistent-volume',
   } satisfies Steps<PersistentVolumeStore>,
+  growClaims: {
+    setCapacity: 'grow.write-claim',
+  } satisfies Steps<ClaimStore>,
+  growVolumes: {
+    promise: 'grow.promise',
+  } satisfies Steps<VolumeStore>,
+  growPersistentVolumes: {
+    setCapacity: 'grow.write-persistent-volume',
+  } satisfies Steps<PersistentVolumeStore>,
   releaseClaims: {
     read: 'release.read-claim',
   } satisfies Steps<ClaimStore>,
@@ -75,6 +84,9 @@ export const nodeSteps = {
     setStatus: 'create.write-status',
     release: 'remove.drop-finalizer',
   } satisfies Steps<NodeVolumes>,
+  filesystems: {
+    grow: 'grow.filesystem',
+  } satisfies Steps<Filesystems>,
   board: {
     publish: 'report.publish',
   } satisfies Steps<NodeBoard>,

@@ -42,11 +42,11 @@ export interface Erasure {
   readonly result: string;
 }
 
-/** What control writes and never changes. */
+/** What control writes, once; only `bytes` grows, when the claim does. */
 export interface VolumeSpec {
   readonly node: string;
   readonly pool: string;
-  /** What the claim asked for: the usable size of the device. */
+  /** What the claim has been promised: the usable size of the device. */
   readonly bytes: Bytes;
   readonly volumeMode: VolumeMode;
   readonly fsType: FsType;
@@ -68,7 +68,9 @@ export interface VolumeStatus {
   readonly path?: string | undefined;
   /** What the pool really gave, overhead included. */
   readonly allocatedBytes?: Bytes | undefined;
-  /** The first report of the node in which this volume is counted. */
+  /** The usable size now, the filesystem included; less than `spec.bytes` while it grows. */
+  readonly bytes?: Bytes | undefined;
+  /** The first report of the node in which this volume is counted as it is allocated. */
   readonly generation?: number | undefined;
   readonly message?: string | undefined;
   readonly erased?: Erasure | undefined;

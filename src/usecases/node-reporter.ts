@@ -83,8 +83,17 @@ export class NodeReporter {
     if (counted?.volumes.has(volume) === true) {
       return counted.generation;
     }
-    const isMeasured = this.#measured.get(pool)?.has(volume) === true;
-    const generation = isMeasured ? this.#measuring : Math.max(this.#last, this.#measuring) + 1;
+    return this.#measured.get(pool)?.has(volume) === true
+      ? this.#owe(pool, this.#measuring)
+      : this.nextGeneration(pool);
+  }
+
+  /** The number of the first report that counts the pool as it is now, all volumes at their size. */
+  nextGeneration(pool: string): number {
+    return this.#owe(pool, Math.max(this.#last, this.#measuring) + 1);
+  }
+
+  #owe(pool: string, generation: number): number {
     this.#owed.set(pool, Math.max(generation, this.#owed.get(pool) ?? 0));
     return generation;
   }

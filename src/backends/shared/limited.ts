@@ -1,6 +1,11 @@
 import { minusBytes, type Bytes } from '../../model/bytes.ts';
 import { NoSpaceError } from '../../model/errors.ts';
-import { whyBeyondLimits, whyBeyondReserve, withinLimits, type PoolLimits } from '../../model/pool-limits.ts';
+import {
+  whyBeyondLimits,
+  whyBeyondReserve,
+  withinLimits,
+  type PoolLimits,
+} from '../../model/pool-limits.ts';
 import { oneAtATime } from '../../usecases/one-at-a-time.ts';
 import type { StorageBackend } from '../../usecases/ports.ts';
 

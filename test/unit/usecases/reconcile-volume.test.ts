@@ -69,6 +69,7 @@ describe('reconciling a volume', () => {
     phase: 'Ready',
     path: '/run/pvc-1',
     allocatedBytes: bytes(2 * MiB),
+    bytes: bytes(MiB),
     generation: 7,
   };
 
@@ -83,7 +84,12 @@ describe('reconciling a volume', () => {
       },
       pools: { get: () => pool },
       machine,
-      reports: { generationOf: () => 7, changed: () => calls.push('changed') },
+      reports: {
+        generationOf: () => 7,
+        nextGeneration: () => 8,
+        changed: () => calls.push('changed'),
+      },
+      filesystems: { grow: async (path) => void calls.push(`fill ${path}`) },
       events: {
         normal: (about, reason) => told.push(`${about.kind} ${reason}`),
         warning: (about, reason) => told.push(`${about.kind} ${reason}`),
