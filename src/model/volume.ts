@@ -1,4 +1,4 @@
-import type { Bytes } from './bytes.ts';
+import { bytes, formatBytes, MiB, type Bytes } from './bytes.ts';
 import type { OnNodeLost } from './node-loss.ts';
 
 export const volumeModes = ['Filesystem', 'Block'] as const;
@@ -6,6 +6,20 @@ export type VolumeMode = (typeof volumeModes)[number];
 
 export const fsTypes = ['ext4', 'xfs', 'btrfs'] as const;
 export type FsType = (typeof fsTypes)[number];
+
+/** The kernel refuses to bring a btrfs to less, also when that is more than it has. */
+const leastGrownBtrfs = bytes(256 * MiB);
+
+/** Why a volume must not be made to grow to a size; nothing where it may. */
+export function whyNotGrownTo(
+  size: Bytes,
+  { volumeMode, fsType }: Pick<VolumeSpec, 'volumeMode' | 'fsType'>,
+): string | undefined {
+  const isTooSmall = volumeMode === 'Filesystem' && fsType === 'btrfs' && size < leastGrownBtrfs;
+  return isTooSmall
+    ? `a btrfs can grow to ${formatBytes(leastGrownBtrfs)} and more, ${formatBytes(size)} are asked`
+    : undefined;
+}
 
 /** What happens to the bytes of a volume that is given up. */
 export const erasePolicies = ['discard', 'zero', 'none'] as const;

@@ -2,7 +2,7 @@ import { formatBytes, minusBytes, type Bytes } from '../model/bytes.ts';
 import { claimText, type Claim } from '../model/claim.ts';
 import { volumeName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
-import type { LocalVolume } from '../model/volume.ts';
+import { whyNotGrownTo, type LocalVolume } from '../model/volume.ts';
 import type { Ledger } from '../scheduling/ledger.ts';
 import type {
   ClaimStore,
@@ -167,6 +167,10 @@ function growthOf(
   wanted: Bytes,
   { nodes }: ExpandClaimPorts,
 ): Result<Bytes, Delay> {
+  const why = whyNotGrownTo(wanted, spec);
+  if (why !== undefined) {
+    return err({ kind: 'size', message: why });
+  }
   const facts = nodes.node(spec.node);
   if (!facts?.alive) {
     const why = facts ? 'the agent of the node is silent' : 'the node is not known';
