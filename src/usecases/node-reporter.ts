@@ -83,9 +83,8 @@ export class NodeReporter {
     if (counted?.volumes.has(volume) === true) {
       return counted.generation;
     }
-    return this.#measured.get(pool)?.has(volume) === true
-      ? this.#owe(pool, this.#measuring)
-      : this.nextGeneration(pool);
+    const isMeasured = this.#measured.get(pool)?.has(volume) === true;
+    return isMeasured ? this.#owe(pool, this.#measuring) : this.nextGeneration(pool);
   }
 
   /** The number of the first report that counts the pool as it is now, all volumes at their size. */
@@ -104,10 +103,9 @@ export class NodeReporter {
 
   /** Measures everything, and writes what the cluster does not show yet. Never run twice at once. */
   async report(signal: AbortSignal): Promise<void> {
-    const { board, standings, meter } = this.#parts;
+    const { board, standings, meter, volumes } = this.#parts;
     this.#measuring = Math.max(this.#last + 1, ...this.#owed.values());
-    const { volumes } = this.#parts;
-    const askedBefore = volumes.list();
+    const askedBefore = this.#parts.volumes.list();
     try {
       const measured = await Promise.all(
         this.#parts.pools.list().map((pool) => {
