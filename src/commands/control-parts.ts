@@ -10,12 +10,13 @@ import {
   type ClusterState,
 } from '../kube/cluster-state.ts';
 import { eventSink } from '../kube/events.ts';
-import { localVolumeStore, waiter } from '../kube/local-volumes.ts';
+import { localVolumeStore } from '../kube/local-volumes.ts';
 import { lossRecord } from '../kube/loss-record.ts';
 import { NodeIndex, type PoolRules } from '../kube/node-index.ts';
 import { nodeStore } from '../kube/node-state.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
 import { podStore } from '../kube/pods.ts';
+import { waiter } from '../kube/waiter.ts';
 import { hostnameLabel } from '../model/names.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { sleep } from '../platform/sleep.ts';
@@ -79,6 +80,12 @@ export function controlParts(
       volumes: atSteps(volumes, controlSteps.releaseVolumes, points),
       persistentVolumes: atSteps(persistentVolumes, controlSteps.releasePersistentVolumes, points),
       claims: atSteps(claims, controlSteps.releaseClaims, points),
+    },
+    /** What lets volumes grow uses in place of the stores above. */
+    forGrowth: {
+      volumes: atSteps(volumes, controlSteps.growVolumes, points),
+      persistentVolumes: atSteps(persistentVolumes, controlSteps.growPersistentVolumes, points),
+      claims: atSteps(claims, controlSteps.growClaims, points),
     },
     leaseApi: atSteps(api, controlSteps.leaderLease, points),
     lookup: clusterLookup(state, api),

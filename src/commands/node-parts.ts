@@ -30,6 +30,7 @@ import { nodeLabel } from '../model/names.ts';
 import { ok } from '../model/result.ts';
 import { listDisks } from '../platform/block-devices.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
+import { filesystems } from '../platform/filesystems.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { rememberedDisks, type RememberedDisks } from '../platform/remembered-disks.ts';
 import { runCommand } from '../platform/run-command.ts';
@@ -37,6 +38,7 @@ import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
 import { oneAtATime, type InTurn } from '../usecases/one-at-a-time.ts';
 import type {
+  Filesystems,
   LiveOwners,
   NodeBoard,
   NodeMeter,
@@ -65,6 +67,7 @@ export interface NodeParts {
   readonly standings: (identity: NodeIdentity) => StorageNodeStore;
   /** Says that the agent lives. */
   readonly lease: { readonly renew: (at: number) => Promise<void> };
+  readonly filesystems: Filesystems;
   readonly pools: NodePools;
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
@@ -168,6 +171,7 @@ export function nodeParts(
     requests,
     owners: liveOwners(api, nodeName),
     standings: (identity) => atSteps(storageNodeStore(api, identity), nodeSteps.standings, points),
+    filesystems: atSteps(filesystems(run, `${runDir}.mounts`), nodeSteps.filesystems, points),
     lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
     disks,

@@ -64,7 +64,7 @@ export async function assemble(
   log: Log,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const { volumes, pools, board, machine, events, meter } = parts;
+  const { volumes, pools, board, machine, filesystems, events, meter } = parts;
   const { nodeName, reportDelay, leaseRenew } = config;
   const machineId = await readMachineId(config.machineIdFile, log);
   const standings = parts.standings({
@@ -128,10 +128,7 @@ export async function assemble(
       volumes,
       pools,
       reports: reporter,
-      machine,
-      events,
-      log,
-      meter,
+      ...{ machine, filesystems, events, log, meter },
       now: Date.now,
       rowOf,
       onSettled: (name) => unsettled?.delete(name),
@@ -179,6 +176,7 @@ export async function assemble(
       ...(unsettled?.size ? [`${unsettled.size} volumes not attached`] : []),
     ],
     run: async (at) => {
+      await filesystems.unmountLeft();
       await resume(at);
       parts.refreshPools();
       unsettled = new Set(volumes.list().map(({ name }) => name));

@@ -1,4 +1,4 @@
-import { bytes } from '../model/bytes.ts';
+import { bytes, minusBytes, sumBytes } from '../model/bytes.ts';
 import { nodeLabel, poolOfCapacityAnnotation, volumeName } from '../model/names.ts';
 import { isForCordon } from '../model/pod.ts';
 import type { LedgerVolume, Ledger } from '../scheduling/ledger.ts';
@@ -132,11 +132,10 @@ export function feedLedger(state: ClusterState, ledger: Ledger, nodes: NodeIndex
       nodes.removeHeartbeat(before);
     }
   });
-  // What a volume occupies that its agent has not measured yet hangs on its StoragePool.
   state.pools.onChange((before, after) => {
     const pool = (after ?? before)?.metadata.name;
     for (const object of state.localVolumes.list()) {
-      if (object.spec.pool === pool && object.status?.allocatedBytes === undefined) {
+      if (object.spec.pool === pool && hangsOnRule(object)) {
         ledger.setVolume(toLedgerVolume(object, nodes));
       }
     }
@@ -150,17 +149,23 @@ export function feedLedger(state: ClusterState, ledger: Ledger, nodes: NodeIndex
   });
 }
 
+/** What a volume occupies, or grows to, that its agent has not measured yet hangs on its StoragePool. */
+function hangsOnRule({ spec, status = {} }: LocalVolumeObject): boolean {
+  return status.allocatedBytes === undefined || (status.bytes ?? 0) < spec.bytes;
+}
+
 function toLedgerVolume(object: LocalVolumeObject, nodes: NodeIndex): LedgerVolume {
   const { spec, status = {} } = object;
   const { node, pool } = spec;
-  const allocated =
-    status.allocatedBytes === undefined
-      ? nodes.allocatedFor(pool)(bytes(spec.bytes))
-      : bytes(status.allocatedBytes);
+  const promised = nodes.allocatedFor(pool)(bytes(spec.bytes));
+  const made = bytes(status.allocatedBytes ?? promised);
+  const isGrowing = status.bytes !== undefined && status.bytes < spec.bytes;
+  const growth = isGrowing ? minusBytes(promised, made) : bytes(0);
   const name = object.metadata.name;
   // What is adopted lay in the pool before, and every report has counted it.
-  const seenIn = spec.adopts === undefined ? status.generation : 0;
-  return { name, node, pool, claimUid: spec.claimRef.uid, allocated, seenIn };
+  const seenIn = status.generation ?? (spec.adopts === undefined ? undefined : 0);
+  const claimUid = spec.claimRef.uid;
+  return { name, node, pool, claimUid, allocated: sumBytes([made, growth]), growth, seenIn };
 }
 
 /**

@@ -189,6 +189,8 @@ export interface LocalVolumeObject {
     phase?: VolumePhase;
     path?: string;
     allocatedBytes?: number;
+    /** The usable size now; less than `spec.bytes` while the volume grows. */
+    bytes?: number;
     /** The first report of the node in which this volume is counted. */
     generation?: number;
     message?: string;

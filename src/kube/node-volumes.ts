@@ -37,8 +37,8 @@ function pathOf({ name }: LocalVolume, subresource?: 'status'): string {
 }
 
 const statusFields = [
-  ...(['phase', 'path', 'allocatedBytes', 'generation', 'message'] as const),
-  'erased' as const,
+  ...(['phase', 'path', 'allocatedBytes', 'bytes'] as const),
+  ...(['generation', 'message', 'erased'] as const),
 ];
 
 /** The fields that differ; null takes one away (RFC 7396). */

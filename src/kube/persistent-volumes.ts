@@ -11,7 +11,8 @@ import { PermanentError } from '../model/errors.ts';
 import type { PersistentVolume, PersistentVolumeStore } from '../usecases/cluster.ts';
 import { isConflict, isNotFound, type KubeApi } from './api.ts';
 import { readLive } from './live.ts';
-import { dropFinalizer } from './local-volumes.ts';
+import { readCapacity } from './claims.ts';
+import { dropFinalizer, unlessChanged } from './local-volumes.ts';
 import type { PersistentVolume as PersistentVolumeObject } from './objects.ts';
 import { resourcePath } from './paths.ts';
 import type { Reflector } from './reflector.ts';
@@ -28,6 +29,7 @@ export function toPersistentVolume(object: PersistentVolumeObject): PersistentVo
     ours: metadata.annotations?.[provisionedByAnnotation] === provisioner,
     heldByControl: metadata.finalizers?.includes(controlFinalizer) === true,
     deleting: metadata.deletionTimestamp !== undefined,
+    capacity: readCapacity(spec.capacity),
     terms: spec.nodeAffinity?.required?.nodeSelectorTerms ?? [],
   };
 }
@@ -72,6 +74,11 @@ export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentV
         }
       }
     },
+    setCapacity: ({ name, uid, resourceVersion }, capacity) =>
+      unlessChanged(async () => {
+        const spec = { capacity: { storage: formatQuantity(capacity) } };
+        await api.patch(path(name), 'merge', { metadata: { uid, resourceVersion }, spec });
+      }),
     remove: async ({ name, uid }) => {
       try {
         await api.delete(path(name), { uid });

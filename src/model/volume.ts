@@ -1,4 +1,4 @@
-import type { Bytes } from './bytes.ts';
+import { bytes, formatBytes, MiB, type Bytes } from './bytes.ts';
 import type { OnNodeLost } from './node-loss.ts';
 
 export const volumeModes = ['Filesystem', 'Block'] as const;
@@ -9,6 +9,20 @@ export type VolumeForm = 'device' | 'directory';
 
 export const fsTypes = ['ext4', 'xfs', 'btrfs'] as const;
 export type FsType = (typeof fsTypes)[number];
+
+/** The kernel refuses to bring a btrfs to less, also when that is more than it has. */
+const leastGrownBtrfs = bytes(256 * MiB);
+
+/** Why a volume must not be made to grow to a size; nothing where it may. */
+export function whyNotGrownTo(
+  size: Bytes,
+  { volumeMode, fsType }: Pick<VolumeSpec, 'volumeMode' | 'fsType'>,
+): string | undefined {
+  const isTooSmall = volumeMode === 'Filesystem' && fsType === 'btrfs' && size < leastGrownBtrfs;
+  return isTooSmall
+    ? `a btrfs can grow to ${formatBytes(leastGrownBtrfs)} and more, ${formatBytes(size)} are asked`
+    : undefined;
+}
 
 /** What happens to the bytes of a volume that is given up. */
 export const erasePolicies = ['discard', 'zero', 'none'] as const;
@@ -45,11 +59,11 @@ export interface Erasure {
   readonly result: string;
 }
 
-/** What control writes and never changes. */
+/** What control writes, once; only `bytes` grows, when the claim does. */
 export interface VolumeSpec {
   readonly node: string;
   readonly pool: string;
-  /** What the claim asked for: the usable size of the device. */
+  /** What the claim has been promised: the usable size of the device. */
   readonly bytes: Bytes;
   readonly volumeMode: VolumeMode;
   readonly fsType: FsType;
@@ -71,7 +85,9 @@ export interface VolumeStatus {
   readonly path?: string | undefined;
   /** What the pool really gave, overhead included. */
   readonly allocatedBytes?: Bytes | undefined;
-  /** The first report of the node in which this volume is counted. */
+  /** The usable size now, the filesystem included; less than `spec.bytes` while it grows. */
+  readonly bytes?: Bytes | undefined;
+  /** The first report of the node in which this volume is counted as it is allocated. */
   readonly generation?: number | undefined;
   readonly message?: string | undefined;
   readonly erased?: Erasure | undefined;

@@ -21,6 +21,12 @@ export async function mountPointsOf(device: string): Promise<readonly string[]> 
   return mounts.filter((mount) => mount.device === device).map(({ mountPoint }) => mountPoint);
 }
 
+/** Where anything is mounted at, or below, a path of this process; what was mounted last is first. */
+export async function mountPointsBelow(path: string): Promise<readonly string[]> {
+  const points = (await mountsOf('self')).map(({ mountPoint }) => mountPoint);
+  return points.filter((point) => isBelow(point, path)).reverse();
+}
+
 /** The mount that `path` lies on; the path must have no symbolic links in it. */
 export async function mountOf(path: string): Promise<Mount | undefined> {
   const over = (await mountsOf('self')).filter(({ mountPoint }) => isBelow(path, mountPoint));

@@ -14,8 +14,10 @@ export interface PoolId {
 export interface LedgerVolume extends PoolId {
   readonly name: string;
   readonly claimUid: string;
-  /** What it occupies, overhead included. */
+  /** What it occupies, or may grow to, overhead included. */
   readonly allocated: Bytes;
+  /** The part of that which it may grow by and does not occupy yet: no report counts it. */
+  readonly growth?: Bytes | undefined;
   /** The first report that has counted it; missing while the agent has not said. */
   readonly seenIn?: number | undefined;
 }
@@ -52,6 +54,8 @@ const nobody: ReadonlySet<string> = new Set();
  *
  *     free = min(report.free - volumes the report has not counted,
  *                total - all volumes) - reservations
+ *
+ * What a volume has been promised to grow by is given out, and in no report.
  *
  *              reserve                 LocalVolume appears
  *     (none) ----------> reserved ------------------------> volume (not in a report)

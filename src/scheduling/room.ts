@@ -16,6 +16,8 @@ export interface Room {
 /** A volume, as far as room is counted. */
 interface Counted {
   readonly allocated: Bytes;
+  /** The part of that which it may grow by and does not occupy yet: no report counts it. */
+  readonly growth?: Bytes | undefined;
   /** The first report that has counted it; missing while the agent has not said. */
   readonly seenIn?: number | undefined;
 }
@@ -33,10 +35,12 @@ export function countRoom(
 ): Room {
   let given = 0;
   const unseen: Bytes[] = [];
-  for (const { allocated, seenIn } of volumes) {
+  for (const { allocated, growth, seenIn } of volumes) {
     given += allocated;
     if (seenIn === undefined || seenIn > report.generation) {
       unseen.push(allocated);
+    } else if (growth !== undefined && growth > 0) {
+      unseen.push(growth);
     }
   }
   const promised = [...unseen, ...reservations];

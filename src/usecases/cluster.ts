@@ -1,3 +1,4 @@
+import type { Bytes } from '../model/bytes.ts';
 import type { Claim, VolumeClass } from '../model/claim.ts';
 import type { NodeState } from '../model/node.ts';
 import type { Pod } from '../model/pod.ts';
@@ -27,6 +28,8 @@ export interface PersistentVolume {
   readonly ours: boolean;
   readonly heldByControl: boolean;
   readonly deleting: boolean;
+  /** Nothing where it cannot be read. */
+  readonly capacity: Bytes | undefined;
   /** The required node affinity; empty where any node can reach it. */
   readonly terms: readonly NodeSelectorTerm[];
 }
@@ -65,6 +68,11 @@ export interface VolumeStore {
    */
   markPublished(volume: LocalVolume): Promise<boolean>;
   /**
+   * Promises it more than it has: its agent lets it grow to that.
+   * @returns false if the object has changed since `volume` was read
+   */
+  promise(volume: LocalVolume, size: Bytes): Promise<boolean>;
+  /**
    * Records that its data outlives its PersistentVolume.
    * @returns false if the object has changed since `volume` was read
    */
@@ -94,6 +102,11 @@ export interface PersistentVolumeStore {
   read(name: string): Promise<PersistentVolume | undefined>;
   /** Makes the PersistentVolume of a Ready volume, bound in advance to its claim. May be repeated. */
   ensure(volume: LocalVolume, claim: Claim, volumeClass: VolumeClass): Promise<void>;
+  /**
+   * Says that it has grown.
+   * @returns false if the object has changed since `volume` was read
+   */
+  setCapacity(volume: PersistentVolume, capacity: Bytes): Promise<boolean>;
   /** Removes it with our finalizer. May be repeated. */
   remove(volume: PersistentVolume): Promise<void>;
   /** Takes our finalizer off one that is deleted, unless it has changed since it was read. */
@@ -107,6 +120,11 @@ export interface ClaimStore {
   read(namespace: string, name: string): Promise<Claim | undefined>;
   /** Takes the choice of a node back, so that the scheduler chooses again. */
   clearSelectedNode(claim: Claim): Promise<void>;
+  /**
+   * Tells its user that it has grown, and ends what was said of growing.
+   * @returns false if the object has changed since `claim` was read
+   */
+  setCapacity(claim: Claim, capacity: Bytes): Promise<boolean>;
   /** Deletes it, and no namesake. Gone already is done. */
   delete(claim: ClaimRef): Promise<void>;
 }

@@ -16,6 +16,18 @@ export interface NodeVolumes {
 
 type Texts = Readonly<Record<string, string>>;
 
+/** What is in the devices of this node. */
+export interface Filesystems {
+  /**
+   * Makes sure that the filesystem of a volume fills its device, whether a pod has it mounted or
+   * not. A device without one needs nothing, and neither does a directory. May be repeated.
+   * @throws Error when it cannot be done now; the data is as it was
+   */
+  grow(path: string, signal: AbortSignal): Promise<void>;
+  /** Takes away what an agent that was killed has left mounted. */
+  unmountLeft(): Promise<void>;
+}
+
 /** What the Node object shows now. */
 export interface ShownNode {
   readonly labels: Texts;
@@ -148,7 +160,10 @@ export interface StandingStore {
 
 /** What is counted for those who run the node. */
 export interface NodeMeter {
-  timed<T>(operation: 'create' | 'adopt' | 'attach' | 'remove', work: () => Promise<T>): Promise<T>;
+  timed<T>(
+    operation: 'create' | 'adopt' | 'attach' | 'grow' | 'remove',
+    work: () => Promise<T>,
+  ): Promise<T>;
   /** @param lost - per pool, how many of its volumes have vanished */
   pools(
     standing: NodeStanding,

@@ -84,7 +84,15 @@ export class NodeReporter {
       return counted.generation;
     }
     const isMeasured = this.#measured.get(pool)?.has(volume) === true;
-    const generation = isMeasured ? this.#measuring : Math.max(this.#last, this.#measuring) + 1;
+    return isMeasured ? this.#owe(pool, this.#measuring) : this.nextGeneration(pool);
+  }
+
+  /** The number of the first report that counts the pool as it is now, all volumes at their size. */
+  nextGeneration(pool: string): number {
+    return this.#owe(pool, Math.max(this.#last, this.#measuring) + 1);
+  }
+
+  #owe(pool: string, generation: number): number {
     this.#owed.set(pool, Math.max(generation, this.#owed.get(pool) ?? 0));
     return generation;
   }
@@ -95,10 +103,9 @@ export class NodeReporter {
 
   /** Measures everything, and writes what the cluster does not show yet. Never run twice at once. */
   async report(signal: AbortSignal): Promise<void> {
-    const { board, standings, meter } = this.#parts;
+    const { board, standings, meter, volumes } = this.#parts;
     this.#measuring = Math.max(this.#last + 1, ...this.#owed.values());
-    const { volumes } = this.#parts;
-    const askedBefore = volumes.list();
+    const askedBefore = this.#parts.volumes.list();
     try {
       const measured = await Promise.all(
         this.#parts.pools.list().map((pool) => {

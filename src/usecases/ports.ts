@@ -134,6 +134,18 @@ export interface StorageBackend {
   ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>;
 
   /**
+   * Makes sure that the volume, which is there, has at least `bytes` of usable size, and that its
+   * device shows them where it is attached, also to a pod that uses it now. What is in it stays,
+   * the new part reads as zeros; it never shrinks. Stopped at any moment it has the old size or
+   * the new one, to everybody who looks; asking again finishes it.
+   *
+   * @throws NoSpaceError when the pool cannot hold the rest; the volume is as it was then
+   * @throws ForeignVolumeError as `find`
+   * @throws Error when it is not there; nothing is made in its place
+   */
+  grow(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>;
+
+  /**
    * Makes the volume `from` into the volume `to`: name and uid change, its data does not. Stopped
    * at any moment, it is one or the other to everybody who looks after the next start.
    *

@@ -10,6 +10,7 @@ import {
   type VolumeReconcilerParts,
 } from './agent-volume.ts';
 import type { Reconcile } from './controller.ts';
+import { volumeGrower } from './grow-volume.ts';
 import type { NodePool } from './node-pools.ts';
 import { orphanKey } from './orphans.ts';
 import { ForeignVolumeError, type BackendVolume, type StorageBackend } from './ports.ts';
@@ -18,6 +19,15 @@ import { volumeRemover } from './remove-volume.ts';
 /** A lost volume is looked for again, in case its disk was only unplugged; no API call is made. */
 const lostAgainMs = 60_000;
 const lostPrefix = 'LOST:';
+
+function reasonFor({ deleting, spec, status }: LocalVolume): string {
+  if (deleting) {
+    return 'VolumeNotRemoved';
+  }
+  return status.bytes !== undefined && status.bytes < spec.bytes
+    ? 'VolumeNotExpanded'
+    : 'VolumeNotUsable';
+}
 
 /** Brings one volume on disk to what its LocalVolume says, and its status to what is on disk. */
 export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
@@ -57,8 +67,8 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
   async function settle(volume: LocalVolume, found: BackendVolume, path: string): Promise<void> {
     const { phase, generation = reports.generationOf(volume.spec.pool, volume.name) } =
       volume.status;
-    const { allocatedBytes } = found;
-    await volumes.setStatus(volume, { phase: 'Ready', path, allocatedBytes, generation });
+    const { allocatedBytes, bytes } = found;
+    await volumes.setStatus(volume, { phase: 'Ready', path, allocatedBytes, bytes, generation });
     if (phase === 'Ready') {
       return;
     }
@@ -99,7 +109,8 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     }
     machine.found(volume.uid);
     const path = await meter.timed('attach', () => storage.attach(found, signal));
-    await settle(volume, found, path);
+    const grown = await grow(volume, { found, path }, storage, signal);
+    await settle(grown.volume, grown.found, path);
     return undefined;
   }
 
@@ -144,15 +155,12 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     }
     // A volume is often still mounted for a moment after its pod: only what lasts is worth a word.
     if (isKnown === volume.deleting) {
-      tell(
-        volume,
-        volume.deleting ? 'VolumeNotRemoved' : 'VolumeNotUsable',
-        `node ${node}: ${message}`,
-      );
+      tell(volume, reasonFor(volume), `node ${node}: ${message}`);
     }
     throw error;
   }
 
+  const grow = volumeGrower(parts);
   const remove = volumeRemover(parts, stayWith);
 
   return async (name, signal) => {

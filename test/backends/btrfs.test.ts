@@ -20,18 +20,22 @@ describe('the btrfs backend', function () {
     needLoopDevices(this);
   });
 
-  describeBackend('btrfs', async () => {
-    const ground = await newGround();
-    return {
-      backend: ground.open(),
-      ...{ total: bytes(64 * MiB), largest: bytes(64 * MiB) },
-      reopen: () => ground.open(),
-      reboot: () => ground.reboot(),
-      allocatedFor: ground.plan().allocatedFor,
-      content: folderContent,
-      cleanUp: () => ground.cleanUp(),
-    };
-  });
+  describeBackend(
+    'btrfs',
+    async () => {
+      const ground = await newGround();
+      return {
+        backend: ground.open(),
+        ...{ total: bytes(64 * MiB), largest: bytes(64 * MiB) },
+        reopen: () => ground.open(),
+        reboot: () => ground.reboot(),
+        allocatedFor: ground.plan().allocatedFor,
+        content: folderContent,
+        cleanUp: () => ground.cleanUp(),
+      };
+    },
+    { openDevice: true },
+  );
 
   describeFolders('btrfs', newGround);
 

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 import { bytes, formatBytes, MiB, sumBytes, type Bytes } from '../../src/model/bytes.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
+import { runCommand } from '../../src/platform/run-command.ts';
 import { ForeignVolumeError, type StorageBackend } from '../../src/usecases/ports.ts';
 import { uidOf, volumeNamed } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
@@ -36,6 +37,10 @@ export interface Waived {
   readonly exactSizes?: true;
   /** With policy `none` the next volume may show old bytes, but never an old filesystem. */
   readonly oldBytesWithNone?: true;
+  /** Its volumes lie in one piece and cannot grow: it says so, and leaves them as they are. */
+  readonly growth?: true;
+  /** Its volumes are directories: nobody has a device of one open. */
+  readonly openDevice?: true;
 }
 
 /** What every backend promises. Each backend's test calls this once. */
@@ -298,7 +303,132 @@ export function describeBackend(
       expect(await backend.removeStray('none', 'discard', signal)).to.equal(undefined);
       expect((await backend.list(signal)).volumes).to.have.length(1);
     });
+
+    describe('growing', () => {
+      const larger = { ...small, bytes: bytes(9 * MiB) };
+
+      const fill = async () => {
+        await backend.ensure(small, signal);
+        const path = await backend.attach(small, signal);
+        await write(path, 'kept');
+        return path;
+      };
+
+      if (waived.growth) {
+        it('has the size that was asked, says that it cannot have more, and stays as it is', async () => {
+          const path = await fill();
+          const before = await backend.list(signal);
+          const [volume] = before.volumes;
+          expect(await backend.grow(small, signal)).to.deep.equal(volume);
+
+          const tooLarge = { ...small, bytes: bytes((volume?.bytes ?? 0) + 1) };
+          const error = await rejection(backend.grow(tooLarge, signal));
+          expect(error).to.be.instanceOf(NoSpaceError);
+          expect(error.message).to.include('do not grow');
+          expect(await backend.list(signal)).to.deep.equal(before);
+          expect(await read(path, 4)).to.equal('kept');
+        });
+        return;
+      }
+
+      it('keeps what is in the volume, counts all of it, and may be repeated', async () => {
+        const path = await fill();
+        const grown = await backend.grow(larger, signal);
+        const again = [
+          await backend.grow(larger, signal),
+          await backend.grow(small, signal),
+          await pool.reopen().grow(larger, signal),
+          await pool.reopen().find(small, signal),
+        ];
+
+        expect(again).to.deep.equal([grown, grown, grown, grown]);
+        expect(grown.bytes).to.be.at.least(larger.bytes);
+        expect(grown.allocatedBytes).to.equal(pool.allocatedFor(larger.bytes));
+        const { allocated, free, volumes } = await backend.usage(signal);
+        expect(allocated).to.equal(grown.allocatedBytes);
+        expect(free).to.equal(pool.total - allocated);
+        expect(volumes).to.deep.equal([small.name]);
+        expect(await read(path, 4)).to.equal('kept');
+      });
+
+      if (!waived.openDevice) {
+        it('gives the new bytes, all of them zeros, to whoever has the volume open', async () => {
+          const handle = await open(await fill(), 'r+');
+          try {
+            const before = await sizeOf(handle);
+            expect(before).to.be.at.least(small.bytes).and.below(larger.bytes);
+            await backend.grow(larger, signal);
+
+            expect(await sizeOf(handle)).to.be.at.least(larger.bytes);
+            const { buffer } = await handle.read(Buffer.alloc(MiB), 0, MiB, larger.bytes - MiB);
+            expect(buffer.every((byte) => byte === 0)).to.equal(true);
+            await handle.write('end', larger.bytes - 3);
+            await handle.sync();
+          } finally {
+            await handle.close();
+          }
+        });
+      }
+
+      it('keeps size and content over a new start and a reboot', async () => {
+        await fill();
+        await backend.grow(larger, signal);
+        await pool.reboot();
+        const path = await pool.reopen().attach(small, signal);
+
+        expect(await read(path, 4)).to.equal('kept');
+        const found = await pool.reopen().find(small, signal);
+        expect(found?.bytes).to.be.at.least(larger.bytes);
+        await pool.reopen().remove(small, 'discard', signal);
+        expect((await pool.reopen().usage(signal)).free).to.equal(pool.total);
+      });
+
+      it('says in numbers why it does not fit, and leaves the volume as it was', async () => {
+        const path = await fill();
+        const before = [await backend.usage(signal), await backend.list(signal)];
+        const error = await rejection(backend.grow({ ...small, bytes: pool.total }, signal));
+
+        expect(error).to.be.instanceOf(NoSpaceError);
+        expect(error.message).to.include(formatBytes(pool.total));
+        expect([await backend.usage(signal), await backend.list(signal)]).to.deep.equal(before);
+        expect(await read(path, 4)).to.equal('kept');
+      });
+
+      it('does not give the same room to a volume that grows and a new one', async () => {
+        await backend.ensure(small, signal);
+        const outcomes = await Promise.allSettled([
+          backend.grow({ ...small, bytes: bytes(40 * MiB) }, signal),
+          backend.ensure(request('2', 40 * MiB), signal),
+        ]);
+
+        expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+        expect((await backend.usage(signal)).allocated).to.be.at.most(pool.total);
+      });
+
+      it('grows no namesake, and makes nothing in the place of what is missing', async () => {
+        const namesake = { ...larger, volumeUid: uidOf('another') };
+        await fill();
+
+        expect(await rejection(backend.grow(namesake, signal))).to.be.instanceOf(
+          ForeignVolumeError,
+        );
+        await rejection(backend.grow(request('2', 9 * MiB), signal));
+        const { volumes } = await backend.list(signal);
+        expect(volumes.map(({ name, bytes }) => [name, bytes])).to.deep.equal([
+          [small.name, small.bytes],
+        ]);
+      });
+    });
   });
+}
+
+/** The size that a device shows to one who has it open. */
+async function sizeOf(handle: FileHandle): Promise<number> {
+  const text = await runCommand('blockdev', [
+    '--getsize64',
+    `/proc/${process.pid}/fd/${handle.fd}`,
+  ]);
+  return Number(text);
 }
 
 const deviceContent: VolumeContent = { write: writeDevice, read };

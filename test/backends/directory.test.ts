@@ -16,18 +16,22 @@ describe('the directory backend', () => {
     needLoopDevices(this);
   });
 
-  describeBackend('directory without enforcement', async () => {
-    const ground = await newGround();
-    return {
-      backend: ground.open(),
-      ...{ total: bytes(64 * MiB), largest: bytes(64 * MiB) },
-      reopen: () => ground.open(),
-      reboot: () => ground.reboot(),
-      allocatedFor: ground.plan().allocatedFor,
-      content: folderContent,
-      cleanUp: () => ground.cleanUp(),
-    };
-  });
+  describeBackend(
+    'directory without enforcement',
+    async () => {
+      const ground = await newGround();
+      return {
+        backend: ground.open(),
+        ...{ total: bytes(64 * MiB), largest: bytes(64 * MiB) },
+        reopen: () => ground.open(),
+        reboot: () => ground.reboot(),
+        allocatedFor: ground.plan().allocatedFor,
+        content: folderContent,
+        cleanUp: () => ground.cleanUp(),
+      };
+    },
+    { openDevice: true },
+  );
 
   describeFolders('directory', newGround);
 

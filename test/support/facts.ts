@@ -75,7 +75,10 @@ export function aPod(name: string, claims: readonly string[], change: Partial<Po
 export function aClaim(name: string, size: number, change: Partial<Claim> = {}): Claim {
   return {
     ref: { namespace: 'shop', name, uid: `uid-${name}` },
+    resourceVersion: '1',
     requested: { ok: true, value: bytes(size) },
+    capacity: undefined,
+    isResizing: false,
     className: 'fast',
     volumeName: '',
     volumeMode: 'Filesystem',
@@ -159,6 +162,7 @@ export function aPersistentVolume(
     ours: true,
     heldByControl: true,
     deleting: false,
+    capacity: claim.requested.ok ? claim.requested.value : undefined,
     terms: [
       { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
     ],

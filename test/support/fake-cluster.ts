@@ -1,4 +1,4 @@
-import { bytes } from '../../src/model/bytes.ts';
+import { bytes, minusBytes } from '../../src/model/bytes.ts';
 import type { Claim, VolumeClass } from '../../src/model/claim.ts';
 import { volumeName } from '../../src/model/names.ts';
 import type { NodeState } from '../../src/model/node.ts';
@@ -151,6 +151,8 @@ export class FakeCluster {
     },
     markFollower: async (volume, { name, uid }) =>
       this.#mark('follow', volume, { follows: { name, uid } }),
+    promise: async (volume, size) =>
+      this.#mark('promise', volume, { spec: { ...volume.spec, bytes: size } }),
     markPublished: async (volume) => this.#mark('publish', volume, { published: true }),
     markRetained: async (volume) => this.#mark('retain', volume, { retained: true }),
     markDeleted: async (volume) => this.#mark('delete', volume, { deleting: true }),
@@ -184,7 +186,13 @@ export class FakeCluster {
           claimUid: claim.ref.uid,
         },
         ...{ reclaimPolicy: 'Delete', ours: true, heldByControl: true, deleting: false, terms: [] },
+        capacity: claim.requested.ok ? claim.requested.value : undefined,
       });
+    },
+    setCapacity: async (volume, capacity) => {
+      this.#write('growPv', volume.name);
+      this.persistentVolumeObjects.set(volume.name, { ...volume, capacity });
+      return true;
     },
     letGo: async ({ name }) => {
       this.#write('letGoPv', name);
@@ -200,6 +208,12 @@ export class FakeCluster {
     get: (namespace, name) => (this.forgetsClaims ? undefined : this.#claim(namespace, name)),
     read: async (namespace, name) => this.#call('readClaim', this.#claim(namespace, name)),
     clearSelectedNode: async ({ ref }) => this.#write('clearSelectedNode', ref.name),
+    setCapacity: async (claim, capacity) => {
+      this.#write('growClaim', claim.ref.name);
+      const grown = { ...claim, capacity, isResizing: false };
+      this.claimObjects.set(`${claim.ref.namespace}/${claim.ref.name}`, grown);
+      return true;
+    },
     delete: async ({ namespace, name, uid }) => {
       this.#write('deleteClaim', name);
       const now = this.#claim(namespace, name);
@@ -259,6 +273,7 @@ export class FakeCluster {
     this.ledger.setVolume({
       ...{ name, node: spec.node, pool: spec.pool, claimUid: spec.claimRef.uid },
       ...{ allocated: spec.bytes, seenIn: status.generation },
+      growth: minusBytes(spec.bytes, status.bytes ?? spec.bytes),
     });
     return volume;
   }

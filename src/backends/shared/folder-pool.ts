@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { bytes, formatBytes } from '../../model/bytes.ts';
+import { bytes, formatBytes, minusBytes, type Bytes } from '../../model/bytes.ts';
 import { NoSpaceError } from '../../model/errors.ts';
 import type { ErasePolicy, VolumeIdentity } from '../../model/volume.ts';
 import { ensureLink } from '../../platform/files.ts';
@@ -15,8 +15,16 @@ import type { BackendSurroundings } from '../backend.ts';
 import { finishAdoptions, largeEnough, planAdoption, renameFolder } from './folder-adoption.ts';
 import type { FolderCut } from './folder-cut.ts';
 import { refuseIfMounted } from './folder-links.ts';
-import { allocatedFor, lookAt, ownFolder, recognise } from './folder-lookup.ts';
-import { checkPlace, dataPath, folderNames, folderPath, writeMark } from './folder-place.ts';
+import { allocatedFor, lookAt, ownFolder, recognise, type Folder } from './folder-lookup.ts';
+import {
+  checkPlace,
+  dataPath,
+  folderNames,
+  folderPath,
+  recordPath,
+  writeMark,
+} from './folder-place.ts';
+import { encodeRecord, replaceFile } from './folder-record.ts';
 import { finishRemoval, makeFolder, removeFolder, removeLeftovers } from './folder-removal.ts';
 import { filesystemSize, measureFolders } from './folder-space.ts';
 import { removableStray, toStray } from './folder-strays.ts';
@@ -92,13 +100,7 @@ export function openFolderPool(
     return { ...room, volumes, ...(said.length > 0 ? { warnings: said } : {}) };
   }
 
-  async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
-    const existing = await ownFolder(place, request);
-    if (existing !== undefined) {
-      return largeEnough(existing, request).volume;
-    }
-    const { name, volumeUid } = request;
-    const size = allocatedFor(request.bytes);
+  async function needFree(size: Bytes, signal: AbortSignal): Promise<void> {
     const { free, total } = await measureNow(signal);
     if (size > free) {
       throw new NoSpaceError(
@@ -106,16 +108,43 @@ export function openFolderPool(
           `${formatBytes(size)} are needed (${size - free} bytes more)`,
       );
     }
+  }
+
+  async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
+    const existing = await ownFolder(place, request);
+    if (existing !== undefined) {
+      return largeEnough(existing, request).volume;
+    }
+    const { name, volumeUid } = request;
+    const size = allocatedFor(request.bytes);
+    await needFree(size, signal);
     const createdAt = new Date(now()).toISOString();
     await makeFolder(ground, { name, volumeUid, pool, bytes: size, createdAt }, signal);
     return { name, volumeUid, bytes: size, allocatedBytes: size };
   }
 
-  async function attach(identity: VolumeIdentity): Promise<string> {
+  async function grow(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
+    const { path, record, volume } = await folderOf(request);
+    const size = allocatedFor(request.bytes);
+    if (size > volume.bytes) {
+      await needFree(minusBytes(size, volume.bytes), signal);
+      await replaceFile(recordPath(path), encodeRecord({ ...record, bytes: size }));
+    }
+    // Whatever limit there is, this sets the one that the record asks for.
+    await measureNow(signal);
+    return (await folderOf(request)).volume;
+  }
+
+  async function folderOf(identity: VolumeIdentity): Promise<Folder> {
     const folder = await ownFolder(place, identity);
     if (folder === undefined) {
       throw new Error(`${folderPath(place, identity.name)} is not there`);
     }
+    return folder;
+  }
+
+  async function attach(identity: VolumeIdentity): Promise<string> {
+    const folder = await folderOf(identity);
     const link = `${runDir}/${identity.name}`;
     await ensureLink(link, dataPath(folder.path));
     return link;
@@ -206,6 +235,7 @@ export function openFolderPool(
     },
     find: (identity, signal) =>
       whenOpen(async () => (await ownFolder(place, identity))?.volume, signal)(),
+    grow: (request, signal) => whenOpen(() => inTurn(() => grow(request, signal)), signal)(),
     ensure: (request, signal) => whenOpen(() => inTurn(() => ensure(request, signal)), signal)(),
   };
 }

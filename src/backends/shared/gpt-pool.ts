@@ -69,6 +69,21 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     );
   }
 
+  /** A partition could grow only into what happens to be free just behind it. */
+  async function grow(request: VolumeRequest): Promise<BackendVolume> {
+    const found = await find(request);
+    if (found === undefined) {
+      throw new Error(`no partition on the disks of pool ${pool} is ${request.name}`);
+    }
+    const { volume } = found;
+    if (volume.bytes < request.bytes) {
+      throw new NoSpaceError(
+        `${request.name} is a partition of ${formatBytes(volume.bytes)} in pool ${pool}, ${formatBytes(request.bytes)} are asked: partitions do not grow`,
+      );
+    }
+    return volume;
+  }
+
   async function attach(identity: VolumeIdentity): Promise<string> {
     const found = await find(identity);
     if (found === undefined) {
@@ -147,6 +162,7 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
         strays: strays.map(({ stray }) => stray),
       };
     },
+    grow,
     find: async (identity) => (await find(identity))?.volume,
     usage: (signal) => inTurn(() => usage(signal)),
     ensure: (request, signal) => inTurn(() => ensure(request, signal)),

@@ -154,6 +154,22 @@ describe('Ledger', () => {
     expect(free()).to.equal(70);
   });
 
+  it('takes what a volume may grow by off until it is counted with the volume', () => {
+    ledger.setVolume(volume('a', 30, { seenIn: 1 }));
+    ledger.setReport(at, report(70));
+    expect(free()).to.equal(70);
+
+    ledger.setVolume(volume('a', 50, { seenIn: 1, growth: bytes(20) }));
+    expect(free()).to.equal(50);
+    ledger.setReport(at, report(70, { generation: 5 }));
+    expect(free()).to.equal(50);
+
+    ledger.setVolume(volume('a', 50, { seenIn: 6 }));
+    expect(free()).to.be.at.most(50);
+    ledger.setReport(at, report(50, { generation: 6 }));
+    expect(free()).to.equal(50);
+  });
+
   it('believes the volumes more than a report that overlooks them', () => {
     ledger.setVolume(volume('a', 80, { seenIn: 1 }));
 
