@@ -12,7 +12,7 @@ FROM node:20-bookworm-slim
 LABEL org.opencontainers.image.title="Berth" \
       org.opencontainers.image.description="Local disks on demand for Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0"
-# What the agent runs: losetup, blkid, blkdiscard and fallocate (util-linux), and the three mkfs.
+# What the agent runs: losetup, lsblk, wipefs, blkid, blkdiscard and fallocate (util-linux), and the three mkfs.
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends \
        util-linux mount e2fsprogs xfsprogs btrfs-progs \
