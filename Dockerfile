@@ -12,8 +12,8 @@ FROM node:20-bookworm-slim
 LABEL org.opencontainers.image.title="Berth" \
       org.opencontainers.image.description="Local disks on demand for Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0"
-# What the agent runs: losetup, lsblk, blkid, blkdiscard, fallocate, addpart and delpart (util-linux), sfdisk (fdisk), and
-# what makes filesystems and lets them grow.
+# What the agent runs: losetup, lsblk, blkid, wipefs, blkdiscard, fallocate, addpart and delpart (util-linux), sfdisk
+# (fdisk), and what makes filesystems and lets them grow.
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends \
        util-linux fdisk mount e2fsprogs xfsprogs btrfs-progs \

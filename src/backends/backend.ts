@@ -26,6 +26,8 @@ export interface PoolDisks {
 export interface PoolDisk {
   readonly disk: Disk;
   readonly selected: boolean;
+  /** The other pool of this node that has it already. */
+  readonly takenBy?: string | undefined;
 }
 
 /** What a backend gets from the agent that runs it. */

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
+import { DiskOwners, tellingOwners } from '../backends/shared/disk-owners.ts';
 import { limited } from '../backends/shared/limited.ts';
 import { poolDisks } from '../backends/shared/pool-disks.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
@@ -133,6 +134,7 @@ export function nodeParts(
       pools.list().some(({ devices }) => devices && namesPath(devices, `/dev/${kname}`)),
   );
   const takeInTurn = oneAtATime();
+  const owners: DiskOwners = new DiskOwners((name) => pools.get(name) !== undefined);
   const pools: NodePools = new NodePools((pool, spec) => {
     const declared = parse(spec);
     if (!declared.ok) {
@@ -153,9 +155,10 @@ export function nodeParts(
     rows.set(pool, inTurn);
     const around = {
       ...{ pool, runDir, run, now: Date.now, hasVolumes, inTurn },
-      disks: poolDisks(devices, disks.now, takeInTurn),
+      disks: poolDisks(pool, devices, { list: disks.now, owners, takeInTurn }),
     };
-    const openLimited = (): StorageBackend => limited(open(around), { pool, limits }, allocatedFor);
+    const openLimited = (): StorageBackend =>
+      limited(tellingOwners(open(around), pool, owners), { pool, limits }, allocatedFor);
     return ok({
       ...{ backend, source, devices, gives, keepForMs },
       open: () => atSteps(openLimited(), nodeSteps.storage, points),

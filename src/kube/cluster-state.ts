@@ -85,8 +85,11 @@ function withoutManagedFields<T extends KubeObject>(object: T): T {
 
 /** The disks of a node are for people, and for its agent. */
 function withoutDevices(object: StorageNodeObject): StorageNodeObject {
-  delete object.status?.devices;
-  return withoutManagedFields(object);
+  const { status } = object;
+  return withoutManagedFields({
+    ...object,
+    ...(status && { status: { ...status, devices: [] } }),
+  });
 }
 
 function trimNode(node: Node): Node {

@@ -4,10 +4,11 @@ import type {
   DeviceStanding,
   NodeStanding,
   OrphanStanding,
+  PoolStanding,
   StandingStore,
 } from '../usecases/node-ports.ts';
 import { isNotFound, type KubeApi } from './api.ts';
-import type { Device, Orphan, StorageNodeObject } from './custom-objects.ts';
+import type { Device, Orphan, PoolStatusOnNode, StorageNodeObject } from './custom-objects.ts';
 import { readLive } from './live.ts';
 import { resourcePath } from './paths.ts';
 
@@ -18,6 +19,15 @@ export function toOrphanStanding(orphan: Orphan): OrphanStanding {
     ...orphan,
     bytes: bytes(orphan.bytes),
     usableBytes: usableBytes === undefined ? undefined : bytes(usableBytes),
+  };
+}
+
+function toPoolStanding(pool: PoolStatusOnNode): PoolStanding {
+  const { total, free, largest, disks } = pool;
+  return {
+    ...pool,
+    ...{ total: bytes(total), free: bytes(free), largest: bytes(largest) },
+    disks: disks?.map((disk) => ({ ...disk, bytes: bytes(disk.bytes) })),
   };
 }
 
@@ -55,13 +65,14 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
 
   async function read(): ReturnType<StorageNodeStore['read']> {
     const object = await readLive<StorageNodeObject>(api, resourcePath('storagenodes', { name }));
-    const { machineID, generation, orphans, devices } = object?.status ?? {};
+    const { machineID, generation, pools, orphans, devices } = object?.status ?? {};
     return {
       ...(machineID !== undefined && { machineId: machineID }),
       ...(generation !== undefined && { generation }),
       ...(orphans !== undefined && {
         orphans: orphans.map(toOrphanStanding),
       }),
+      ...(pools !== undefined && { pools: pools.map(toPoolStanding) }),
       ...(devices !== undefined && { devices: devices.map(toDeviceStanding) }),
     };
   }

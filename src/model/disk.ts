@@ -52,17 +52,27 @@ export interface Disk {
   readonly content: DiskContent;
 }
 
+const mainMounts = 4;
+
+/** The shortest are what people mounted; the others come and go with pods. */
+export function mainMountPoints({ content }: Disk): readonly string[] {
+  return [...content.mountPoints]
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
+    .slice(0, mainMounts);
+}
+
 /**
  * Why a pool must not take a disk that is not its own yet.
  *
  * @returns nothing where nothing on it is known: whoever takes it still has to read it
  */
-export function whyNotTaken({ content, ...disk }: Disk): string | undefined {
+export function whyNotTaken(disk: Disk): string | undefined {
+  const { content } = disk;
   const { partitionTable, signature } = content;
   const partitions = content.partitions.map(({ path }) => path);
   const hasEmptyTable = partitionTable !== undefined && partitions.length === 0;
   const reasons: readonly [boolean, string][] = [
-    [content.mountPoints.length > 0, `it is mounted at ${content.mountPoints.join(', ')}`],
+    [content.mountPoints.length > 0, `it is mounted at ${mainMountPoints(disk).join(', ')}`],
     [content.holders.length > 0, `it is part of ${content.holders.join(', ')}`],
     [partitions.length > 0, `it has the partitions ${partitions.join(', ')}`],
     [signature !== undefined, `it holds ${signature ?? ''}`],

@@ -6,6 +6,7 @@ import { sharedLook } from '../usecases/one-at-a-time.ts';
 import { blockFacts, mountedDevices, type BlockFacts } from './block-facts.ts';
 import { ifThere } from './files.ts';
 import type { RunCommand } from './run-command.ts';
+import { readSignatures, type Signatures } from './signatures.ts';
 
 /** Lists the whole disks of this machine as they are now. */
 export type ListDisks = () => Promise<readonly Disk[]>;
@@ -41,10 +42,15 @@ export function listDisks(run: RunCommand): ListDisks {
     const text = await run('lsblk', ['--json', '--bytes', '--output', columns]);
     const { blockdevices } = JSON.parse(text) as { blockdevices: readonly Row[] };
     const [links, mounted] = await Promise.all([linksByTarget(), mountedDevices()]);
-    const rows = blockdevices.flatMap(wholeDisks);
-    const unique = [...new Map(rows.map((row) => [row.kname, row])).values()];
+    const roots = blockdevices.flatMap(wholeDisks);
+    const unique = [...new Map(roots.map((row) => [row.kname, row])).values()];
+    const silent = unique.flatMap((row) => [row, ...descendants(row)]).filter(isSilent);
+    const read = await readSignatures([...new Set(silent.map(({ path }) => path))], run);
     const disks = unique.map(async (row) =>
-      toDisk(row, await blockFacts(row.kname), { links: links.get(row.path) ?? [], mounted }),
+      toDisk(withSignatures(row, read), await blockFacts(row.kname), {
+        links: links.get(row.path) ?? [],
+        mounted,
+      }),
     );
     return withoutTwins(await Promise.all(disks));
   });
@@ -54,6 +60,23 @@ export function listDisks(run: RunCommand): ListDisks {
 function wholeDisks(row: Row): readonly Row[] {
   const behind = descendants(row).filter(({ type }) => type === 'mpath');
   return noDisks.test(row.kname) ? behind : [row, ...behind];
+}
+
+/** What is mounted has told what it is, and need not be read. */
+function isSilent({ fstype, pttype, size, mountpoints }: Row): boolean {
+  const isMounted = mountpoints.some((point) => point !== null);
+  return !fstype && !pttype && !isMounted && size !== null && size > 0;
+}
+
+function withSignatures(row: Row, read: ReadonlyMap<string, Signatures>): Row {
+  const { table, content } = read.get(row.path) ?? {};
+  const children = row.children?.map((child) => withSignatures(child, read));
+  return {
+    ...row,
+    fstype: row.fstype ?? content ?? null,
+    pttype: row.pttype ?? table ?? null,
+    ...(children && { children }),
+  };
 }
 
 interface Around {

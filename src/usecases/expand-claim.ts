@@ -3,7 +3,8 @@ import { claimText, type Claim } from '../model/claim.ts';
 import { volumeName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { whyNotGrownTo, type LocalVolume } from '../model/volume.ts';
-import type { Ledger } from '../scheduling/ledger.ts';
+import type { PoolFacts } from '../scheduling/filter.ts';
+import type { Ledger, PoolId } from '../scheduling/ledger.ts';
 import type {
   ClaimStore,
   NodeReader,
@@ -171,16 +172,11 @@ function growthOf(
   if (why !== undefined) {
     return err({ kind: 'size', message: why });
   }
-  const facts = nodes.node(spec.node);
-  if (!facts?.alive) {
-    const why = facts ? 'the agent of the node is silent' : 'the node is not known';
-    return err({ kind: 'node', message: `node ${spec.node}: ${why}` });
+  const found = usablePool(spec, nodes);
+  if (!found.ok) {
+    return found;
   }
-  const pool = facts.pool(spec.pool);
-  if (!pool?.healthy) {
-    const why = pool ? (pool.problem ?? 'is not healthy') : 'is not on the node';
-    return err({ kind: 'pool', message: `node ${spec.node}: pool ${spec.pool} ${why}` });
-  }
+  const pool = found.value;
   const counted = Math.max(status.allocatedBytes ?? 0, pool.allocatedFor(spec.bytes));
   const growth = minusBytes(pool.allocatedFor(wanted), counted);
   if (growth > 0 && pool.room?.pieces !== undefined) {
@@ -188,6 +184,20 @@ function growthOf(
     return err({ kind: 'pieces', message: why });
   }
   return ok(growth);
+}
+
+function usablePool({ node, pool: name }: PoolId, nodes: NodeReader): Result<PoolFacts, Delay> {
+  const facts = nodes.node(node);
+  if (!facts?.alive) {
+    const why = facts ? 'the agent of the node is silent' : 'the node is not known';
+    return err({ kind: 'node', message: `node ${node}: ${why}` });
+  }
+  const pool = facts.pool(name);
+  if (pool?.healthy) {
+    return ok(pool);
+  }
+  const why = pool ? (pool.problem ?? 'is not healthy') : 'is not on the node';
+  return err({ kind: 'pool', message: `node ${node}: pool ${name} ${why}` });
 }
 
 function describeLack({ claim, volume }: Held, needed: Bytes, { ledger }: ExpandClaimPorts): Delay {

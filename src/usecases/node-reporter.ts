@@ -1,4 +1,4 @@
-import { apiVersion, capacityAnnotation } from '../model/names.ts';
+import { capacityAnnotation } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import { measurePool, type Measured } from './measure-pool.ts';
 import { findOrphans, tellOrphans } from './orphans.ts';
@@ -14,6 +14,7 @@ import type {
   StandingStore,
 } from './node-ports.ts';
 import type { NodePool } from './node-pools.ts';
+import { PoolNews } from './pool-news.ts';
 import { decideReport, highestGeneration, shownReport } from './pool-report.ts';
 import type { EventSink, Now, ObjectRef } from './ports.ts';
 
@@ -55,10 +56,11 @@ export class NodeReporter {
   /** Per pool, the volumes that are counted in the report that is being measured now. */
   readonly #measured = new Map<string, ReadonlySet<string>>();
   #orphans: readonly OrphanStanding[] = [];
-  readonly #problems = new Map<string, string>();
+  readonly #news: PoolNews;
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
+    this.#news = new PoolNews(parts);
   }
 
   /** Goes on where an earlier agent of this node stopped, whatever of its traces is left. */
@@ -66,9 +68,15 @@ export class NodeReporter {
     const volumes = this.#parts.volumes.list();
     const counted = volumes.map(({ status }) => status.generation ?? 0);
     const known = shown === undefined ? 0 : highestGeneration(shown);
-    this.#last = Math.max(before.generation ?? 0, known, ...counted);
-    this.#orphans = before.orphans ?? [];
+    const { generation = 0, orphans = [], pools = [] } = before;
+    this.#last = Math.max(generation, known, ...counted);
+    this.#orphans = orphans;
     this.#parts.devices.resume(before.devices);
+    this.#news.resume(pools);
+    this.#oweAfterCrash(volumes, shown);
+  }
+
+  #oweAfterCrash(volumes: readonly LocalVolume[], shown: ShownNode | undefined): void {
     for (const { spec, status } of volumes) {
       const told = shown && shownReport(shown, spec.pool)?.generation;
       if (status.generation !== undefined && status.generation > (told ?? 0)) {
@@ -115,7 +123,7 @@ export class NodeReporter {
         }),
       );
       signal.throwIfAborted();
-      this.#tellHealth(measured);
+      this.#news.tell(measured.map(({ standing }) => standing));
       this.#lookAtMissing(measured);
       const shown = board.shown();
       if (shown !== undefined) {
@@ -172,26 +180,6 @@ export class NodeReporter {
     for (const [pool, owed] of this.#owed) {
       if (owed <= generation) {
         this.#owed.delete(pool);
-      }
-    }
-  }
-
-  #tellHealth(measured: readonly Measured[]): void {
-    const { node, events, lookAt, volumes } = this.#parts;
-    for (const { standing } of measured) {
-      const { name, healthy, message = '' } = standing;
-      const before = this.#problems.get(name);
-      const about = { apiVersion, kind: 'StoragePool', name };
-      if (!healthy && before !== message) {
-        this.#problems.set(name, message);
-        events.warning(about, 'PoolUnusable', `node ${node}: ${message}`);
-      }
-      if (healthy && this.#problems.delete(name)) {
-        events.normal(about, 'PoolUsable', `node ${node}: the pool can be used again`);
-        volumes
-          .list()
-          .filter(({ spec }) => spec.pool === name)
-          .forEach((volume) => lookAt(volume.name));
       }
     }
   }

@@ -1,5 +1,5 @@
 import { isPlainDisk, selectsDisk } from '../model/device-selector.ts';
-import { whyNotTaken, type Disk } from '../model/disk.ts';
+import { mainMountPoints, whyNotTaken, type Disk } from '../model/disk.ts';
 import { cut } from '../model/shown.ts';
 import type { NodePool } from './node-pools.ts';
 import type { DeviceStanding, PoolStanding } from './node-ports.ts';
@@ -7,7 +7,6 @@ import type { DiskInPool } from './ports.ts';
 
 const mostDevices = 256;
 const mostOfEach = 16;
-const mostMountPoints = 4;
 const longestName = 256;
 const longestText = 512;
 
@@ -76,19 +75,11 @@ function toStanding(disk: Disk, inPools: readonly InPool[]): DeviceStanding {
     partitions: content.partitions.slice(0, mostOfEach),
     signature: nameOrNone(signature),
     holders: content.holders.slice(0, mostOfEach).map(name),
-    mountPoints: mainMountPoints(content.mountPoints),
+    mountPoints: mainMountPoints(disk).map(name),
     pool,
     available: reason === undefined,
     reason: reason && cut(reason, longestText),
   };
-}
-
-/** The shortest are what people mounted; the others come and go with pods. */
-function mainMountPoints(points: readonly string[]): readonly string[] {
-  return [...points]
-    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
-    .slice(0, mostMountPoints)
-    .map(name);
 }
 
 function nameOrNone(text: string | undefined): string | undefined {

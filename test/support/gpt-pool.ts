@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DiskOwners } from '../../src/backends/shared/disk-owners.ts';
 import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
 import { parsePoolSpec, type DeclaredPool } from '../../src/backends/index.ts';
 import type { DeviceSelector } from '../../src/model/device-selector.ts';
@@ -64,7 +65,10 @@ export async function gptGround(
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
     const around = { pool, runDir, run, now: () => 0, hasVolumes: () => false, inTurn };
-    return plan().open({ ...around, disks: poolDisks(selector, list, takeInTurn) });
+    return plan().open({
+      ...around,
+      disks: poolDisks(pool, selector, { list, owners: new DiskOwners(() => true), takeInTurn }),
+    });
   }
 
   return {

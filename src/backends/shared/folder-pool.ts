@@ -16,18 +16,11 @@ import { finishAdoptions, largeEnough, planAdoption, renameFolder } from './fold
 import type { FolderCut } from './folder-cut.ts';
 import { refuseIfMounted } from './folder-links.ts';
 import { allocatedFor, lookAt, ownFolder, recognise, type Folder } from './folder-lookup.ts';
-import {
-  checkPlace,
-  dataPath,
-  folderNames,
-  folderPath,
-  recordPath,
-  writeMark,
-} from './folder-place.ts';
+import { checkPlace, dataPath, folderPath, recordPath, writeMark } from './folder-place.ts';
 import { encodeRecord, replaceFile } from './folder-record.ts';
 import { finishRemoval, makeFolder, removeFolder, removeLeftovers } from './folder-removal.ts';
 import { filesystemSize, measureFolders } from './folder-space.ts';
-import { removableStray, toStray } from './folder-strays.ts';
+import { lookAtAll, removableStray, toStray } from './folder-strays.ts';
 import { once } from './once.ts';
 
 export interface FolderPoolOptions {
@@ -76,19 +69,8 @@ export function openFolderPool(
       return work(...args);
     };
 
-  async function lookAtAll() {
-    const names = await folderNames(place);
-    const all = await Promise.all(names.map((name) => lookAt(place, name)));
-    const found = all.filter((each) => each !== undefined);
-    const unclear = found.filter((each) => 'reason' in each);
-    return {
-      folders: found.filter((each) => 'volume' in each),
-      strays: await Promise.all(unclear.map((each) => toStray(each, run))),
-    };
-  }
-
   async function measureNow(signal: AbortSignal): Promise<PoolUsage> {
-    const { folders, strays } = await lookAtAll();
+    const { folders, strays } = await lookAtAll(place, run);
     const { usedBy, warnings } = await cut.measure(folders, signal);
     const sizes = [
       ...folders.map((each) => ({ size: each.volume.allocatedBytes, used: usedBy(each) })),
@@ -217,7 +199,7 @@ export function openFolderPool(
   }
 
   async function list(): Promise<PoolInventory> {
-    const { folders, strays } = await lookAtAll();
+    const { folders, strays } = await lookAtAll(place, run);
     return { volumes: folders.map(({ volume }) => volume), strays };
   }
 

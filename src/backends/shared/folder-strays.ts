@@ -3,8 +3,23 @@ import { bytes } from '../../model/bytes.ts';
 import { ifThere } from '../../platform/files.ts';
 import type { RunCommand } from '../../platform/run-command.ts';
 import { ForeignVolumeError, type Stray } from '../../usecases/ports.ts';
-import type { UnclearFolder } from './folder-lookup.ts';
-import { isOurs, type Place } from './folder-place.ts';
+import { lookAt, type Folder, type UnclearFolder } from './folder-lookup.ts';
+import { folderNames, isOurs, type Place } from './folder-place.ts';
+
+/** Everything in the pool that has the form of a volume. */
+export async function lookAtAll(
+  place: Place,
+  run: RunCommand,
+): Promise<{ readonly folders: readonly Folder[]; readonly strays: readonly Stray[] }> {
+  const names = await folderNames(place);
+  const all = await Promise.all(names.map((name) => lookAt(place, name)));
+  const found = all.filter((each) => each !== undefined);
+  const unclear = found.filter((each) => 'reason' in each);
+  return {
+    folders: found.filter((each) => 'volume' in each),
+    strays: await Promise.all(unclear.map((each) => toStray(each, run))),
+  };
+}
 
 /** What is told of a thing that cannot be recognised: the size it says it has, else what it occupies. */
 export async function toStray(found: UnclearFolder, run: RunCommand): Promise<Stray> {

@@ -44,7 +44,7 @@ export interface RefusedDisk {
  * @returns nothing for a disk that is no concern of the pool
  */
 export async function judgeDisk(
-  { disk, selected }: PoolDisk,
+  { disk, selected, takenBy }: PoolDisk,
   pool: string,
   run: RunCommand,
 ): Promise<JudgedDisk | undefined> {
@@ -61,6 +61,9 @@ export async function judgeDisk(
   }
   if (!mark.ok) {
     return refused(disk, mark.error, true);
+  }
+  if (takenBy !== undefined) {
+    return refused(disk, `it belongs to pool ${takenBy}`);
   }
   return mark.value === undefined
     ? judgeUnmarked(disk, run)
