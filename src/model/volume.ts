@@ -1,4 +1,5 @@
 import type { Bytes } from './bytes.ts';
+import type { IoLimits } from './io-limits.ts';
 import type { OnNodeLost } from './node-loss.ts';
 
 export const volumeModes = ['Filesystem', 'Block'] as const;
@@ -57,11 +58,22 @@ export interface VolumeSpec {
   readonly erase: ErasePolicy;
   /** Missing where it was made before this could be asked for: it is kept. */
   readonly onNodeLost?: OnNodeLost;
+  /** How fast each pod may use it; missing where nothing limits it. */
+  readonly ioLimits?: IoLimits | undefined;
   /**
    * What is on the disk already and becomes this volume. Until the volume is published its data
    * belongs to somebody who only tried to get it back: it is never erased then.
    */
   readonly adopts?: VolumeIdentity | undefined;
+}
+
+/** Whether the limits of a volume hold, for the pods that use it now. */
+export interface IoLimitsStanding {
+  /** They hold for every one of them. */
+  readonly applied: boolean;
+  readonly pods: number;
+  /** Why they do not hold for one of them. */
+  readonly message?: string | undefined;
 }
 
 /** What the agent writes. */
@@ -75,6 +87,8 @@ export interface VolumeStatus {
   readonly generation?: number | undefined;
   readonly message?: string | undefined;
   readonly erased?: Erasure | undefined;
+  /** Missing while nobody uses the volume, and for a volume without limits. */
+  readonly ioLimits?: IoLimitsStanding | undefined;
 }
 
 /** One LocalVolume, and no other that may have its name later. */
