@@ -54,7 +54,18 @@ export function podVolumes(kubeletDir: string, log: Log): PodVolumes {
     (await readdir(podsDir)).forEach(reopen);
   }
 
-  return { pods: () => readdir(podsDir), volumesOf, watch: watchPods };
+  async function pods(): Promise<readonly string[]> {
+    const found = await readdir(podsDir);
+    // The agent is a pod itself: where there is none, kubelet keeps them elsewhere.
+    if (found.length === 0) {
+      throw new Error(
+        `${podsDir} holds no pod at all: it is not the folder of this node's kubelet`,
+      );
+    }
+    return found;
+  }
+
+  return { pods, volumesOf, watch: watchPods };
 }
 
 function foldersOf(podsDir: string, pod: string): readonly string[] {

@@ -31,11 +31,17 @@ export const everyPod = 'every pod';
 /** Stands for a look at what each volume shows, once the pods before it have been looked at. */
 const everyVolume = 'every volume';
 
+/** What does not work, and since when. */
+interface Failure {
+  readonly since: number;
+  readonly message: string;
+}
+
 /** A pod that has volumes with limits. */
 interface LimitedPod {
   readonly volumes: readonly string[];
-  /** Since when the limits do not hold, and why. */
-  readonly failing?: { readonly since: number; readonly message: string } | undefined;
+  /** Why they do not hold. */
+  readonly failing?: Failure | undefined;
 }
 
 /** A pod that begins has no cgroup for a moment, a node that boots no devices: only what lasts is told. */
@@ -52,7 +58,7 @@ export class IoLimiter {
   readonly #told = new Map<string, string>();
   #watching: AbortController | undefined;
   /** Why nobody can be seen to use a volume. */
-  #blind: string | undefined;
+  #blind: Failure | undefined;
 
   constructor(parts: IoLimiterParts) {
     this.#parts = parts;
@@ -96,7 +102,8 @@ export class IoLimiter {
       this.#blind = undefined;
     } catch (error) {
       this.#unwatch();
-      this.#blind = `it cannot be seen who uses the volume: ${describeError(error)}`;
+      const message = `it cannot be seen who uses the volume: ${describeError(error)}`;
+      this.#blind = { since: this.#blind?.since ?? this.#parts.now(), message };
       throw error;
     } finally {
       lookAt(everyVolume);
@@ -183,19 +190,19 @@ export class IoLimiter {
   }
 
   #standingOf({ name }: LocalVolume): IoLimitsStanding | undefined {
-    if (this.#blind !== undefined) {
-      return { applied: false, pods: 0, message: this.#blind };
+    if (this.#blind !== undefined && this.#lasts(this.#blind)) {
+      return { applied: false, pods: 0, message: this.#blind.message };
     }
     const users = [...this.#pods].filter(([, { volumes }]) => volumes.includes(name));
-    const settled = users.filter(([, pod]) => pod.failing === undefined || this.#lasts(pod));
+    const settled = users.filter(([, { failing }]) => !failing || this.#lasts(failing));
     const message = settled.map(([, { failing }]) => failing?.message).find(Boolean);
     return settled.length === 0
       ? undefined
       : { applied: message === undefined, pods: settled.length, ...(message && { message }) };
   }
 
-  #lasts({ failing }: LimitedPod): boolean {
-    return failing !== undefined && this.#parts.now() - failing.since >= patienceMs;
+  #lasts({ since }: Failure): boolean {
+    return this.#parts.now() - since >= patienceMs;
   }
 
   #tell(volume: LocalVolume, message: string | undefined): void {

@@ -89,6 +89,10 @@ describe('podVolumes', () => {
     await told('a');
   });
 
+  it('takes a folder without any pod for another one', async () => {
+    expect((await rejection(podVolumes(kubelet, log).pods())).message).to.contain(at());
+  });
+
   it('fails where kubelet has no folder', async () => {
     await rm(at(), { recursive: true });
 
