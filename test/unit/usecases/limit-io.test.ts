@@ -26,7 +26,9 @@ describe('IoLimiter', () => {
     mounted = { p1: ['pvc-uid-slow', 'pvc-uid-free', 'pvc-of-somebody'], p2: ['pvc-uid-free'] };
     devices = { '/run/slow': '7:1', '/run/free': '7:2', '/run/other': '7:3' };
     [limits, shown, told, counted] = [{}, {}, [], [0, 0]];
-    [noCgroup, listening, watches, kubeletIsThere] = [new Set(), new Map(), 0, true];
+    noCgroup = new Set();
+    listening = new Map();
+    [watches, kubeletIsThere] = [0, true];
     [clock, queue] = [0, []];
     limiter = new IoLimiter({
       node: 'n1',
