@@ -8,6 +8,17 @@ export type VolumeMode = (typeof volumeModes)[number];
 /** What the volumes of a pool are on their node: a directory can never be used as `Block`. */
 export type VolumeForm = 'device' | 'directory';
 
+/** What of a volume no directory can keep, or nothing where it may be one. */
+export function whyOnlyDevice(asked: {
+  readonly volumeMode: VolumeMode;
+  readonly ioLimits?: IoLimits | undefined;
+}): string | undefined {
+  if (asked.volumeMode === 'Block') {
+    return 'volumeMode Block';
+  }
+  return asked.ioLimits === undefined ? undefined : 'a limit for reading or writing';
+}
+
 export const fsTypes = ['ext4', 'xfs', 'btrfs'] as const;
 export type FsType = (typeof fsTypes)[number];
 
