@@ -14,7 +14,7 @@ import type {
 import { eventSink } from '../kube/events.ts';
 import { nodeBoard } from '../kube/node-board.ts';
 import { renewNodeLease } from '../kube/node-lease.ts';
-import { nodeVolumes } from '../kube/node-volumes.ts';
+import { ioLimitsBoard, nodeVolumes } from '../kube/node-volumes.ts';
 import type { Node, ObjectMeta } from '../kube/objects.ts';
 import { resourcePath } from '../kube/paths.ts';
 import { liveOwners, purgeRequests } from '../kube/purge-requests.ts';
@@ -35,6 +35,7 @@ import { filesystems } from '../platform/filesystems.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { rememberedDisks, type RememberedDisks } from '../platform/remembered-disks.ts';
 import { runCommand } from '../platform/run-command.ts';
+import type { ShowIoLimits } from '../usecases/io-limit-ports.ts';
 import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
 import { oneAtATime, type InTurn } from '../usecases/one-at-a-time.ts';
@@ -60,6 +61,7 @@ export interface NodeParts {
     readonly storageNode: Reflector<StorageNodeObject>;
   };
   readonly volumes: NodeVolumes;
+  readonly showIoLimits: ShowIoLimits;
   readonly board: NodeBoard;
   readonly machine: MachineIdentity;
   readonly requests: PurgeRequests;
@@ -169,6 +171,7 @@ export function nodeParts(
   return {
     memory,
     volumes,
+    showIoLimits: ioLimitsBoard(api),
     board,
     machine,
     requests,

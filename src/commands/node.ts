@@ -21,6 +21,7 @@ import { faultDirectoryVariable } from './fault-steps.ts';
 import { tellReplaced } from './machine.ts';
 import { listenToCluster } from './node-changes.ts';
 import { watchDisks } from './node-disks.ts';
+import { keepIoLimits } from './node-io-limits.ts';
 import { orphanLoop } from './node-orphans.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
@@ -39,10 +40,10 @@ export const node: Run<typeof nodeSettings> = async (config, { env, signal }) =>
   const { listenAddress: address, port } = config;
   const server = await listen(ops, { address, port, signal });
   log.info('serving', { node: config.nodeName, ops: server.port });
-  const { memory } = parts;
   await Promise.all([
-    ...Object.values(memory).map((reflector) => reflector.run(signal)),
+    ...Object.values(parts.memory).map((reflector) => reflector.run(signal)),
     agent.run(signal),
+    keepIoLimits(parts, config, log, signal),
     server.closed,
   ]);
 };

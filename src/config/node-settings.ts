@@ -18,6 +18,16 @@ export const nodeSettings = {
     shown: '<directory>',
     fallback: '/run/berth/volumes',
   }),
+  kubeletDir: text({
+    help: 'where kubelet keeps the folders of pods (its --root-dir): tells who uses a volume with limits',
+    shown: '<directory>',
+    fallback: '/var/lib/kubelet',
+  }),
+  cgroupDir: text({
+    help: 'where the cgroups of the node are, with those of its pods: limits are set there',
+    shown: '<directory>',
+    fallback: '/sys/fs/cgroup',
+  }),
   leaseRenew: duration({
     help: 'how often the Lease is renewed and the pools are measured',
     fallback: '40s',

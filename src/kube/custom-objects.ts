@@ -1,3 +1,4 @@
+import type { IoLimits } from '../model/io-limits.ts';
 import type { ErasePolicy, FsType, VolumeMode, VolumePhase } from '../model/volume.ts';
 import type { ObjectMeta } from './objects.ts';
 
@@ -182,6 +183,8 @@ export interface LocalVolumeObject {
     claimRef: { namespace: string; name: string; uid: string };
     erase: ErasePolicy;
     onNodeLost?: string;
+    /** How fast each pod may use it. */
+    ioLimits?: IoLimits | undefined;
     /** What is on the disk already and becomes this volume. */
     adopts?: { name: string; volumeUid: string } | undefined;
   };
@@ -196,5 +199,7 @@ export interface LocalVolumeObject {
     message?: string;
     /** How the bytes were erased, just before the volume goes. */
     erased?: { policy: ErasePolicy; at: string; result: string };
+    /** Whether the limits hold for the pods that use it now. */
+    ioLimits?: { applied: boolean; pods: number; message?: string };
   };
 }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { agentFinalizer } from '../model/names.ts';
 import type { LocalVolume, VolumeStatus } from '../model/volume.ts';
+import type { ShowIoLimits } from '../usecases/io-limit-ports.ts';
 import type { NodeVolumes } from '../usecases/node-ports.ts';
 import type { KubeApi } from './api.ts';
 import type { LocalVolumeObject } from './custom-objects.ts';
@@ -29,6 +30,16 @@ export function nodeVolumes(
       }
     },
     release: (volume) => dropFinalizer(api, pathOf(volume), volume.uid, agentFinalizer),
+  };
+}
+
+/** Writes whether the limits of a volume hold: a field of its own, that `setStatus` leaves alone. */
+export function ioLimitsBoard(api: KubeApi): ShowIoLimits {
+  return async (volume, standing) => {
+    if (!isDeepStrictEqual(volume.status.ioLimits, standing)) {
+      const patch = { metadata: { uid: volume.uid }, status: { ioLimits: standing ?? null } };
+      await api.patch(pathOf(volume, 'status'), 'merge', patch);
+    }
   };
 }
 

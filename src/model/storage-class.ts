@@ -1,3 +1,4 @@
+import { ioLimitNames, parseIoLimits, type IoLimits } from './io-limits.ts';
 import { poolNamePattern } from './names.ts';
 import { isOnNodeLost, keepOnNodeLost, onNodeLostAllowed, type OnNodeLost } from './node-loss.ts';
 import { err, ok, type Result } from './result.ts';
@@ -13,9 +14,10 @@ export interface ClassParameters {
   readonly fsType: FsType;
   readonly erase: ErasePolicy;
   readonly onNodeLost: OnNodeLost;
+  readonly ioLimits?: IoLimits | undefined;
 }
 
-const known = ['pool', 'placement', 'fsType', 'erase', 'onNodeLost'];
+const known = ['pool', 'placement', 'fsType', 'erase', 'onNodeLost', ...ioLimitNames];
 
 /**
  * Reads `StorageClass.parameters`.
@@ -45,10 +47,11 @@ export function parseClassParameters(
   if (!poolNamePattern.test(pool)) {
     mistakes.push(`pool is "${pool}": the name of a StoragePool is required`);
   }
+  const limits = parseIoLimits(given, mistakes);
   mistakes.push(...unknownNames(given));
   return mistakes.length > 0
     ? err(mistakes.join('; '))
-    : ok({ pool, placement, fsType, erase, onNodeLost });
+    : ok({ pool, placement, fsType, erase, onNodeLost, ...limits });
 }
 
 function unknownNames(given: Readonly<Record<string, string>>): string[] {

@@ -1,4 +1,5 @@
 import { bytes, formatBytes, MiB, type Bytes } from './bytes.ts';
+import type { IoLimits } from './io-limits.ts';
 import type { OnNodeLost } from './node-loss.ts';
 
 export const volumeModes = ['Filesystem', 'Block'] as const;
@@ -6,6 +7,17 @@ export type VolumeMode = (typeof volumeModes)[number];
 
 /** What the volumes of a pool are on their node: a directory can never be used as `Block`. */
 export type VolumeForm = 'device' | 'directory';
+
+/** What of a volume no directory can keep, or nothing where it may be one. */
+export function whyOnlyDevice(asked: {
+  readonly volumeMode: VolumeMode;
+  readonly ioLimits?: IoLimits | undefined;
+}): string | undefined {
+  if (asked.volumeMode === 'Block') {
+    return 'volumeMode Block';
+  }
+  return asked.ioLimits === undefined ? undefined : 'a limit for reading or writing';
+}
 
 export const fsTypes = ['ext4', 'xfs', 'btrfs'] as const;
 export type FsType = (typeof fsTypes)[number];
@@ -71,11 +83,22 @@ export interface VolumeSpec {
   readonly erase: ErasePolicy;
   /** Missing where it was made before this could be asked for: it is kept. */
   readonly onNodeLost?: OnNodeLost;
+  /** How fast each pod may use it; missing where nothing limits it. */
+  readonly ioLimits?: IoLimits | undefined;
   /**
    * What is on the disk already and becomes this volume. Until the volume is published its data
    * belongs to somebody who only tried to get it back: it is never erased then.
    */
   readonly adopts?: VolumeIdentity | undefined;
+}
+
+/** Whether the limits of a volume hold, for the pods that use it now. */
+export interface IoLimitsStanding {
+  /** They hold for every one of them. */
+  readonly applied: boolean;
+  readonly pods: number;
+  /** Why they do not hold for one of them. */
+  readonly message?: string | undefined;
 }
 
 /** What the agent writes. */
@@ -91,6 +114,8 @@ export interface VolumeStatus {
   readonly generation?: number | undefined;
   readonly message?: string | undefined;
   readonly erased?: Erasure | undefined;
+  /** Missing while nobody uses the volume, and for a volume without limits. */
+  readonly ioLimits?: IoLimitsStanding | undefined;
 }
 
 /** One LocalVolume, and no other that may have its name later. */

@@ -2,7 +2,7 @@ import { bytes, formatBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import { hostnameLabel } from '../model/names.ts';
 import type { NodeState } from '../model/node.ts';
 import { putInto } from '../model/pieces.ts';
-import type { VolumeForm } from '../model/volume.ts';
+import { whyOnlyDevice, type VolumeForm } from '../model/volume.ts';
 import type { Room } from './room.ts';
 import type { PodNeeds, VolumeNeed } from './needs.ts';
 import { matchesTerms, type Labels } from './node-affinity.ts';
@@ -37,7 +37,7 @@ export type Rejection =
   | { readonly kind: 'agent-silent' }
   | { readonly kind: 'no-hostname' }
   | { readonly kind: 'no-pool'; readonly pool: string }
-  | { readonly kind: 'no-devices'; readonly pool: string }
+  | { readonly kind: 'no-devices'; readonly pool: string; readonly why: string }
   | { readonly kind: 'pool-unhealthy'; readonly pool: string }
   | { readonly kind: 'report-unreadable'; readonly pool: string }
   | ({ readonly kind: 'insufficient' } & Lack)
@@ -127,8 +127,9 @@ function fitPool(
   if (!facts) {
     return { kind: 'no-pool', pool };
   }
-  if (facts.gives === 'directory' && needs.some(({ volumeMode }) => volumeMode === 'Block')) {
-    return { kind: 'no-devices', pool };
+  const why = facts.gives === 'directory' ? needs.map(whyOnlyDevice).find(Boolean) : undefined;
+  if (why !== undefined) {
+    return { kind: 'no-devices', pool, why };
   }
   const { room } = facts;
   if (!room) {
@@ -193,6 +194,8 @@ export function describeRejection(rejection: Rejection): string {
       return 'berth: the agent of the node is silent';
     case 'no-hostname':
       return `berth: the node has no label ${hostnameLabel}`;
+    case 'no-devices':
+      return `berth: pool ${rejection.pool} gives directories, and ${rejection.why} needs a device`;
     case 'insufficient':
       return `berth: less than ${formatBytes(rejection.asked)} free in pool ${rejection.pool}`;
     case 'fragmented':
@@ -204,15 +207,13 @@ export function describeRejection(rejection: Rejection): string {
 
 type PoolRejection = Extract<
   Rejection,
-  { kind: 'no-pool' | 'no-devices' | 'pool-unhealthy' | 'report-unreadable' }
+  { kind: 'no-pool' | 'pool-unhealthy' | 'report-unreadable' }
 >;
 
 function describePool({ kind, pool }: PoolRejection): string {
   switch (kind) {
     case 'no-pool':
       return `berth: no pool ${pool} on the node`;
-    case 'no-devices':
-      return `berth: pool ${pool} gives directories, and volumeMode Block needs a device`;
     case 'pool-unhealthy':
       return `berth: pool ${pool} is not healthy`;
     case 'report-unreadable':

@@ -1,4 +1,5 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { IoLimits } from '../model/io-limits.ts';
 import type { Placement } from '../model/storage-class.ts';
 import type { VolumeMode } from '../model/volume.ts';
 import type { NodeSelectorTerm } from './node-affinity.ts';
@@ -14,6 +15,7 @@ export interface VolumeNeed {
   /** What the claim asks for. */
   readonly bytes: Bytes;
   readonly volumeMode: VolumeMode;
+  readonly ioLimits?: IoLimits | undefined;
 }
 
 /** A volume that exists already, and so decides where the pod can run. */

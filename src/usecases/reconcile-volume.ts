@@ -1,7 +1,7 @@
 import { formatBytes } from '../model/bytes.ts';
 import { describeError, PermanentError } from '../model/errors.ts';
 import { isPathSafe } from '../model/names.ts';
-import type { LocalVolume } from '../model/volume.ts';
+import { whyOnlyDevice, type LocalVolume } from '../model/volume.ts';
 import {
   identityOf,
   volumeRef,
@@ -188,7 +188,6 @@ function whyNeverMade(
   if (pool?.applies !== true) {
     return problem;
   }
-  return spec.volumeMode === 'Block' && pool.gives === 'directory'
-    ? `volumeMode is Block: pool ${pool.name} gives directories, and allows Filesystem only`
-    : undefined;
+  const why = pool.gives === 'directory' ? whyOnlyDevice(spec) : undefined;
+  return why && `pool ${pool.name} gives directories, and ${why} needs a device`;
 }

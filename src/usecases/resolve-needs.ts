@@ -207,8 +207,16 @@ function needOf(
   if (!requested.ok) {
     return unusable(`claim ${claim}: ${requested.error}`);
   }
-  const { pool, placement } = parameters.value;
-  const need = { claimUid, claim, pool, placement, bytes: requested.value, volumeMode };
+  const { pool, placement, ioLimits } = parameters.value;
+  const need = {
+    claimUid,
+    claim,
+    pool,
+    placement,
+    bytes: requested.value,
+    volumeMode,
+    ...(ioLimits && { ioLimits }),
+  };
   return ok({ need, parameters: parameters.value });
 }
 

@@ -14,6 +14,8 @@ const config: NodeConfig = {
   nodeName: '',
   namespace: 'berth-system',
   runDir: '/run',
+  kubeletDir: '/nonexistent/kubelet',
+  cgroupDir: '/nonexistent/cgroup',
   leaseRenew: 40_000,
   reportDelay: 100,
   listenAddress: '',

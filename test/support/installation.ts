@@ -100,7 +100,9 @@ export class Installation {
   /** The agent of a real node; the node must have been started with `nodeFolders` of its own. */
   async startAgent(node: RealNode, options: RoleOptions = {}): Promise<Role> {
     await node.run('mkdir', ['-p', '/var/lib/berth/pools']);
-    const { spec, ops } = await this.#agentSpec(node.name, options);
+    const { flags = [] } = options;
+    const own = [...flags, '--kubelet-dir', node.rootDir];
+    const { spec, ops } = await this.#agentSpec(node.name, { ...options, flags: own });
     return { program: await node.startProgram(spec), ops };
   }
 

@@ -41,6 +41,13 @@ describe('parseClassParameters', () => {
     });
   });
 
+  it('takes limits for reading and writing, and tells mistakes in them among the others', () => {
+    expect(
+      parseClassParameters({ pool: 'fast', writeBytesPerSecond: '1Mi' }),
+    ).to.have.nested.property('value.ioLimits.writeBytesPerSecond', 1024 * 1024);
+    expect(mistakes({ pool: 'fast', readIops: 'many', erase: 'shred' })).to.have.lengthOf(2);
+  });
+
   it('tells all mistakes at once, each with its value and what is allowed', () => {
     const found = mistakes({
       pool: 'Not A Pool',
@@ -56,7 +63,7 @@ describe('parseClassParameters', () => {
       expect(found.filter((text) => text.startsWith(`${name} is "`))).to.have.lengthOf(1);
     }
     expect(found.at(-1)).to.equal(
-      'size is not a parameter: allowed are pool, placement, fsType, erase, onNodeLost',
+      'size is not a parameter: allowed are pool, placement, fsType, erase, onNodeLost, readIops, writeIops, readBytesPerSecond, writeBytesPerSecond',
     );
   });
 

@@ -59,10 +59,15 @@ describe('fitNode', () => {
     const raw = need(1, { pool: 'dirs', volumeMode: 'Block' });
     const { rejection } = judge(node, [need(1, { pool: 'dirs' }), raw]);
 
-    expect(rejection).to.deep.equal({ kind: 'no-devices', pool: 'dirs' });
+    expect(rejection).to.deep.equal({ kind: 'no-devices', pool: 'dirs', why: 'volumeMode Block' });
     expect(rejection && describeRejection(rejection)).to.equal(
       'berth: pool dirs gives directories, and volumeMode Block needs a device',
     );
+    const limited = need(1, { pool: 'dirs', ioLimits: { readIops: 5 } });
+    expect(judge(node, [limited]).rejection).to.deep.include({
+      kind: 'no-devices',
+      why: 'a limit for reading or writing',
+    });
     expect(refusal(node, [need(1, { pool: 'dirs' })])).to.equal('');
     expect(refusal(nodeFacts('n1', { dirs: poolFacts(100) }), [raw])).to.equal('');
   });

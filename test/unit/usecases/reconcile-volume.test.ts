@@ -126,7 +126,7 @@ describe('reconciling a volume', () => {
     expect(calls).to.deep.equal(['settled']);
     expect(written).to.have.length(1);
     expect(written[0]).to.include({ phase: 'Failed' });
-    expect(written[0]?.message).to.include('volumeMode is Block').and.include('pool dirs');
+    expect(written[0]?.message).to.include('volumeMode Block').and.include('pool dirs');
   });
 
   it('attaches a volume that was made before, and neither makes nor reports it anew', async () => {
