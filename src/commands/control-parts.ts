@@ -10,12 +10,13 @@ import {
   type ClusterState,
 } from '../kube/cluster-state.ts';
 import { eventSink } from '../kube/events.ts';
-import { localVolumeStore, waiter } from '../kube/local-volumes.ts';
+import { localVolumeStore } from '../kube/local-volumes.ts';
 import { lossRecord } from '../kube/loss-record.ts';
 import { NodeIndex, type PoolRules } from '../kube/node-index.ts';
 import { nodeStore } from '../kube/node-state.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
 import { podStore } from '../kube/pods.ts';
+import { waiter } from '../kube/waiter.ts';
 import { hostnameLabel } from '../model/names.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { sleep } from '../platform/sleep.ts';

@@ -1,4 +1,6 @@
+import type { Health } from '../model/health.ts';
 import type { ErasePolicy, FsType, VolumeMode, VolumePhase } from '../model/volume.ts';
+import type { DeviceHealth } from '../usecases/health-ports.ts';
 import type { ObjectMeta } from './objects.ts';
 
 /** The custom objects as they stand in JSON; manifests/base/crds holds their schemas. */
@@ -166,6 +168,8 @@ export interface StorageNodeObject {
     pools?: PoolStatusOnNode[];
     orphans?: Orphan[];
     devices?: Device[];
+    /** The devices under the pools with which something is wrong. */
+    health?: DeviceHealth[];
   };
 }
 
@@ -182,6 +186,7 @@ export interface LocalVolumeObject {
     claimRef: { namespace: string; name: string; uid: string };
     erase: ErasePolicy;
     onNodeLost?: string;
+    onDiskFailure?: string;
     /** What is on the disk already and becomes this volume. */
     adopts?: { name: string; volumeUid: string } | undefined;
   };
@@ -194,5 +199,7 @@ export interface LocalVolumeObject {
     message?: string;
     /** How the bytes were erased, just before the volume goes. */
     erased?: { policy: ErasePolicy; at: string; result: string };
+    /** What is wrong with what it lies on. */
+    health?: Health;
   };
 }

@@ -1,4 +1,5 @@
 import type { Bytes } from './bytes.ts';
+import type { Health } from './health.ts';
 import type { OnNodeLost } from './node-loss.ts';
 
 export const volumeModes = ['Filesystem', 'Block'] as const;
@@ -57,6 +58,8 @@ export interface VolumeSpec {
   readonly erase: ErasePolicy;
   /** Missing where it was made before this could be asked for: it is kept. */
   readonly onNodeLost?: OnNodeLost;
+  /** The same for a disk that fails. */
+  readonly onDiskFailure?: OnNodeLost;
   /**
    * What is on the disk already and becomes this volume. Until the volume is published its data
    * belongs to somebody who only tried to get it back: it is never erased then.
@@ -75,6 +78,8 @@ export interface VolumeStatus {
   readonly generation?: number | undefined;
   readonly message?: string | undefined;
   readonly erased?: Erasure | undefined;
+  /** What is wrong with what it lies on; missing while all is well. */
+  readonly health?: Health | undefined;
 }
 
 /** One LocalVolume, and no other that may have its name later. */
@@ -108,6 +113,8 @@ export interface LocalVolume {
   readonly retained?: boolean | undefined;
   /** When its node was first seen lost, in milliseconds since the epoch; missing while it is not. */
   readonly nodeLostSince?: number | undefined;
-  /** The time of waiting for its node is over, and its claim was taken away. */
+  /** When its disk was first seen failing where that is waited for; as `nodeLostSince`. */
+  readonly diskFailingSince?: number | undefined;
+  /** The time of waiting for its node or disk is over, and its claim was taken away. */
   readonly givenUp?: boolean | undefined;
 }

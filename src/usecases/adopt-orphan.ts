@@ -84,9 +84,9 @@ export function checkAdoptingClaim(
 export function adoptingSpec(
   { node, pool, name, volumeUid, usableBytes }: AdoptableOrphan,
   { ref: claimRef, volumeMode }: Claim,
-  { fsType, erase, onNodeLost }: ClassParameters,
+  { fsType, erase, onNodeLost, onDiskFailure }: ClassParameters,
 ): VolumeSpec {
   const adopts = { name, volumeUid };
   const where = { node, pool, bytes: usableBytes };
-  return { ...where, volumeMode, fsType, claimRef, erase, onNodeLost, adopts };
+  return { ...where, volumeMode, fsType, claimRef, erase, onNodeLost, onDiskFailure, adopts };
 }

@@ -82,7 +82,8 @@ async function follow(
 }
 
 function specOf({ claim, parameters, need }: UnboundClaim, node: string): VolumeSpec {
-  const { pool, fsType, erase, onNodeLost } = parameters;
+  const { pool, fsType, erase, onNodeLost, onDiskFailure } = parameters;
   const { volumeMode, ref: claimRef } = claim;
-  return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, erase, onNodeLost };
+  const rules = { erase, onNodeLost, onDiskFailure };
+  return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, ...rules };
 }

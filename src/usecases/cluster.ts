@@ -27,6 +27,8 @@ export interface PersistentVolume {
   readonly ours: boolean;
   readonly heldByControl: boolean;
   readonly deleting: boolean;
+  /** What is shown of the health of its disk. */
+  readonly health?: string | undefined;
   /** The required node affinity; empty where any node can reach it. */
   readonly terms: readonly NodeSelectorTerm[];
 }
@@ -96,6 +98,11 @@ export interface PersistentVolumeStore {
   ensure(volume: LocalVolume, claim: Claim, volumeClass: VolumeClass): Promise<void>;
   /** Removes it with our finalizer. May be repeated. */
   remove(volume: PersistentVolume): Promise<void>;
+  /**
+   * Shows what is wrong with its disk, or takes that away.
+   * @returns false if the object has changed since it was read
+   */
+  markHealth(volume: PersistentVolume, health: string | undefined): Promise<boolean>;
   /** Takes our finalizer off one that is deleted, unless it has changed since it was read. */
   letGo(volume: PersistentVolume): Promise<void>;
 }
@@ -138,7 +145,7 @@ export interface PodStore {
   delete(pod: Pod, force: boolean): Promise<void>;
 }
 
-/** What is written down of a volume whose node is lost. */
+/** What is written down of a volume whose node is lost, or whose disk is failing. */
 export interface LossRecord {
   /**
    * Records when its node was first seen lost.
@@ -151,10 +158,15 @@ export interface LossRecord {
    */
   markGivenUp(volume: LocalVolume): Promise<boolean>;
   /**
-   * Takes both records back.
+   * Records when its disk was first seen failing.
    * @returns false if the object has changed since `volume` was read
    */
-  markNodeBack(volume: LocalVolume): Promise<boolean>;
+  markDiskFailing(volume: LocalVolume, since: number): Promise<boolean>;
+  /**
+   * Takes all these records back.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markBack(volume: LocalVolume): Promise<boolean>;
   /** Asks the agent to erase the volume when it is back. May be repeated. */
   requestPurge(volume: LocalVolume, reason: string, now: number): Promise<void>;
   /** Lets a deleted volume go without its agent. Only after `requestPurge`. */
