@@ -17,6 +17,7 @@ export const btrfs: Backend = {
     const { directory, limit = Infinity } = options.value;
     return ok({
       source: `directory ${directory}`,
+      directory,
       gives: 'directory',
       allocatedFor,
       open: (around) =>

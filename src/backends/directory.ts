@@ -18,6 +18,7 @@ export const directory: Backend = {
     const cutFor = enforcement === 'none' ? accountedCut : quotaCut;
     return ok({
       source: `directory ${directory}`,
+      directory,
       gives: 'directory',
       allocatedFor,
       open: (around) =>

@@ -40,6 +40,7 @@ export const loop: Backend = {
       ? ok({
           source: `directory ${options.value.directory}`,
           gives: 'device',
+          directory: options.value.directory,
           allocatedFor: imageBytesFor,
           open: (around) => openLoopPool(options.value, around),
         })

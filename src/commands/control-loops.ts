@@ -12,6 +12,7 @@ import { giveUpVolume } from '../usecases/give-up-volume.ts';
 import { noticeUnscheduled } from '../usecases/notice-unscheduled.ts';
 import { provisionClaim } from '../usecases/provision-claim.ts';
 import { releaseVolume } from '../usecases/release-volume.ts';
+import { showVolumeHealth } from '../usecases/show-volume-health.ts';
 import { wakePods } from '../usecases/wake-pods.ts';
 import {
   claimsToProvision,
@@ -106,6 +107,12 @@ function loopsOf(
       keys: () => keysOf(state.localVolumes.list()),
     },
     {
+      name: 'volume-health',
+      reconcile: showVolumeHealth(parts),
+      workers: 4,
+      keys: () => keysOf(state.localVolumes.list()),
+    },
+    {
       name: 'provision-claim',
       reconcile: provisionClaim({ ...parts, lookup: parts.liveLookup }),
       workers: 16,
@@ -175,6 +182,7 @@ function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
     const name = (after ?? before)?.metadata.name ?? '';
     enqueue('release', name);
     enqueue('node-loss', name);
+    enqueue('volume-health', name);
     if (!after && before) {
       enqueue('pool-status', before.spec.pool);
     }
@@ -183,6 +191,7 @@ function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
     const { name = '', annotations = {} } = (after ?? before)?.metadata ?? {};
     if (annotations[provisionedByAnnotation] === provisioner) {
       enqueue('release', name);
+      enqueue('volume-health', name);
     }
   });
   state.persistentVolumes.onChange((before, after) => {

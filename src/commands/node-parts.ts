@@ -142,7 +142,7 @@ export function nodeParts(
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, gives, keepForMs, open, devices, limits, allocatedFor } =
+    const { backend, source, directory, gives, keepForMs, open, devices, limits, allocatedFor } =
       declared.value;
     const hasVolumes = (): boolean =>
       volumes
@@ -162,7 +162,7 @@ export function nodeParts(
     const openLimited = (): StorageBackend =>
       limited(tellingOwners(open(around), pool, owners), { pool, limits }, allocatedFor);
     return ok({
-      ...{ backend, source, devices, gives, keepForMs },
+      ...{ backend, source, directory, devices, gives, keepForMs },
       open: () => atSteps(openLimited(), nodeSteps.storage, points),
     });
   });

@@ -12,7 +12,9 @@ import { runCommand } from '../platform/run-command.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Controller } from '../usecases/controller.ts';
 import { NodeDevices } from '../usecases/node-devices.ts';
+import { healthyPools } from '../usecases/healthy-pools.ts';
 import { NodeReporter } from '../usecases/node-reporter.ts';
+import type { NodeStanding } from '../usecases/node-ports.ts';
 import { rowPerKey } from '../usecases/one-at-a-time.ts';
 import type { Log } from '../usecases/ports.ts';
 import { volumeReconciler } from '../usecases/reconcile-volume.ts';
@@ -22,6 +24,7 @@ import { tellReplaced } from './machine.ts';
 import { listenToCluster } from './node-changes.ts';
 import { watchDisks } from './node-disks.ts';
 import { keepIoLimits } from './node-io-limits.ts';
+import { healthLoop } from './node-health.ts';
 import { orphanLoop } from './node-orphans.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
@@ -65,7 +68,7 @@ export async function assemble(
   log: Log,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const { volumes, pools, board, machine, filesystems, events, meter } = parts;
+  const { volumes, board, machine, filesystems, events, meter } = parts;
   const { nodeName, reportDelay, leaseRenew } = config;
   const machineId = await readMachineId(config.machineIdFile, log);
   const standings = parts.standings({
@@ -88,6 +91,8 @@ export async function assemble(
       });
     }
   };
+  const health = healthLoop(parts, { config, log, changed: reportSoon });
+  const pools = healthyPools(parts.pools, health.pool);
   const rowOf = rowPerKey();
   const orphans = orphanLoop(parts, {
     ...{ node: nodeName, log, rowOf, changed: reportSoon },
@@ -96,7 +101,7 @@ export async function assemble(
   const reporter = new NodeReporter({
     node: nodeName,
     board,
-    standings,
+    standings: health.withHealth(standings),
     volumes,
     pools,
     devices: new NodeDevices({
@@ -153,7 +158,7 @@ export async function assemble(
     }
   }
 
-  async function resume(at: AbortSignal): Promise<void> {
+  async function resume(at: AbortSignal): Promise<Partial<NodeStanding>> {
     while (parts.notSynced().length > 0 && !at.aborted) {
       await sleep(syncLookMs, at);
     }
@@ -162,12 +167,13 @@ export async function assemble(
         const before = await standings.read();
         tellReplaced(machine.compare(machineId, before.machineId), nodeName, { events, log });
         reporter.resume(before, board.shown());
-        return;
+        return before;
       } catch (error) {
         log.warn('the StorageNode cannot be read', { error: describeError(error) });
         await sleep(retryLeaseMs, at);
       }
     }
+    return {};
   }
 
   return {
@@ -178,8 +184,9 @@ export async function assemble(
     ],
     run: async (at) => {
       await filesystems.unmountLeft();
-      await resume(at);
+      const before = await resume(at);
       parts.refreshPools();
+      await health.begin(before);
       unsettled = new Set(volumes.list().map(({ name }) => name));
       unsettled.forEach((name) => making.enqueue(name));
       listenToCluster(parts, {
@@ -187,9 +194,7 @@ export async function assemble(
         lookAt: (volume) => making.enqueue(volume),
       });
       await Promise.all([
-        making.run(at),
-        reporting.run(at),
-        orphans.run(at),
+        ...[making, reporting, orphans, health].map((loop) => loop.run(at)),
         beat(at),
         watchDisks(parts, { log, changed: reportSoon }, at),
       ]);

@@ -51,4 +51,21 @@ export const nodeSettings = {
     shown: '<file>',
     fallback: '/etc/machine-id',
   }),
+  healthInterval: duration({
+    help: 'how often errors of the disks under pools and volumes are looked for; 0s: never',
+    fallback: '10s',
+    leastMs: 0,
+    mostMs: 600_000,
+  }),
+  healthQuiet: duration({
+    help: 'how long a disk must have met no error of reading or writing to count as well again',
+    fallback: '30m',
+    leastMs: 1_000,
+    mostMs: 86_400_000,
+  }),
+  hostMounts: text({
+    help: 'the mounts of the machine; those that only the agent sees leave out its pods',
+    shown: '<file>',
+    fallback: '/proc/1/mountinfo',
+  }),
 };

@@ -1,5 +1,7 @@
 import type { IoLimits } from '../model/io-limits.ts';
+import type { Health } from '../model/health.ts';
 import type { ErasePolicy, FsType, VolumeMode, VolumePhase } from '../model/volume.ts';
+import type { DeviceHealth } from '../usecases/health-ports.ts';
 import type { ObjectMeta } from './objects.ts';
 
 /** The custom objects as they stand in JSON; manifests/base/crds holds their schemas. */
@@ -167,6 +169,8 @@ export interface StorageNodeObject {
     pools?: PoolStatusOnNode[];
     orphans?: Orphan[];
     devices?: Device[];
+    /** The devices under the pools with which something is wrong. */
+    health?: DeviceHealth[];
   };
 }
 
@@ -185,6 +189,7 @@ export interface LocalVolumeObject {
     onNodeLost?: string;
     /** How fast each pod may use it. */
     ioLimits?: IoLimits | undefined;
+    onDiskFailure?: string;
     /** What is on the disk already and becomes this volume. */
     adopts?: { name: string; volumeUid: string } | undefined;
   };
@@ -201,5 +206,7 @@ export interface LocalVolumeObject {
     erased?: { policy: ErasePolicy; at: string; result: string };
     /** Whether the limits hold for the pods that use it now. */
     ioLimits?: { applied: boolean; pods: number; message?: string };
+    /** What is wrong with what it lies on. */
+    health?: Health;
   };
 }

@@ -4,6 +4,7 @@ import {
   agentFinalizer,
   apiVersion,
   controlFinalizer,
+  diskFailingSinceAnnotation,
   givenUpAnnotation,
   nodeLabel,
   nodeLostSinceAnnotation,
@@ -45,6 +46,7 @@ export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
     follows: toVolumeRef(metadata.annotations?.[followsAnnotation]),
     retained: metadata.annotations?.[retainedAnnotation] === 'true',
     nodeLostSince: optionalTime(metadata.annotations?.[nodeLostSinceAnnotation]),
+    diskFailingSince: optionalTime(metadata.annotations?.[diskFailingSinceAnnotation]),
     givenUp: metadata.annotations?.[givenUpAnnotation] === 'true',
   };
 }

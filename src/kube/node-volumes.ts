@@ -29,6 +29,10 @@ export function nodeVolumes(
         await api.patch(pathOf(volume, 'status'), 'merge', patch);
       }
     },
+    setHealth: async (volume, health) => {
+      const patch = { metadata: { uid: volume.uid }, status: { health: health ?? null } };
+      await api.patch(pathOf(volume, 'status'), 'merge', patch);
+    },
     release: (volume) => dropFinalizer(api, pathOf(volume), volume.uid, agentFinalizer),
   };
 }

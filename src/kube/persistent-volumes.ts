@@ -1,6 +1,7 @@
 import type { Claim, VolumeClass } from '../model/claim.ts';
 import {
   controlFinalizer,
+  healthAnnotation,
   hostnameLabel,
   provisionedByAnnotation,
   provisioner,
@@ -30,6 +31,7 @@ export function toPersistentVolume(object: PersistentVolumeObject): PersistentVo
     heldByControl: metadata.finalizers?.includes(controlFinalizer) === true,
     deleting: metadata.deletionTimestamp !== undefined,
     capacity: readCapacity(spec.capacity),
+    health: metadata.annotations?.[healthAnnotation],
     terms: spec.nodeAffinity?.required?.nodeSelectorTerms ?? [],
   };
 }
@@ -90,6 +92,11 @@ export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentV
       }
       await dropFinalizer(api, path(name), uid, controlFinalizer);
     },
+    markHealth: ({ name, uid, resourceVersion }, health) =>
+      unlessChanged(async () => {
+        const annotations = { [healthAnnotation]: health ?? null };
+        await api.patch(path(name), 'merge', { metadata: { uid, resourceVersion, annotations } });
+      }),
     letGo: async ({ name, uid, resourceVersion }) => {
       try {
         const { metadata = {} } = await api.get<PersistentVolumeObject>(path(name));

@@ -65,7 +65,7 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
 
   async function read(): ReturnType<StorageNodeStore['read']> {
     const object = await readLive<StorageNodeObject>(api, resourcePath('storagenodes', { name }));
-    const { machineID, generation, pools, orphans, devices } = object?.status ?? {};
+    const { machineID, generation, pools, orphans, devices, health } = object?.status ?? {};
     return {
       ...(machineID !== undefined && { machineId: machineID }),
       ...(generation !== undefined && { generation }),
@@ -74,6 +74,7 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
       }),
       ...(pools !== undefined && { pools: pools.map(toPoolStanding) }),
       ...(devices !== undefined && { devices: devices.map(toDeviceStanding) }),
+      ...(health !== undefined && { health }),
     };
   }
 
@@ -82,9 +83,10 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
     await api.patch(path, 'merge', { status });
   }
 
-  async function write({ generation, pools, orphans, devices }: NodeStanding): Promise<void> {
+  async function write(standing: NodeStanding): Promise<void> {
+    const { generation, pools, orphans, devices, health = [] } = standing;
     const machineID = identity.machineId();
-    const status = { machineID, agentVersion, generation, pools, orphans, devices };
+    const status = { machineID, agentVersion, generation, pools, orphans, devices, health };
     const text = JSON.stringify(status);
     if (text === written) {
       return;

@@ -14,10 +14,15 @@ export interface ClassParameters {
   readonly fsType: FsType;
   readonly erase: ErasePolicy;
   readonly onNodeLost: OnNodeLost;
+  /** The same words, for a disk that fails. */
+  readonly onDiskFailure: OnNodeLost;
   readonly ioLimits?: IoLimits | undefined;
 }
 
-const known = ['pool', 'placement', 'fsType', 'erase', 'onNodeLost', ...ioLimitNames];
+const known = [
+  ...['pool', 'placement', 'fsType', 'erase', 'onNodeLost', 'onDiskFailure'],
+  ...ioLimitNames,
+];
 
 /**
  * Reads `StorageClass.parameters`.
@@ -39,10 +44,15 @@ export function parseClassParameters(
   const placement = take('placement', placements, 'spread');
   const fsType = take('fsType', fsTypes, 'ext4');
   const erase = take('erase', erasePolicies, 'discard');
-  const onNodeLost = given['onNodeLost'] ?? keepOnNodeLost;
-  if (!isOnNodeLost(onNodeLost)) {
-    mistakes.push(`onNodeLost is "${onNodeLost}": allowed are ${onNodeLostAllowed}`);
-  }
+  const takeLoss = (name: string): OnNodeLost => {
+    const value = given[name] ?? keepOnNodeLost;
+    if (!isOnNodeLost(value)) {
+      mistakes.push(`${name} is "${value}": allowed are ${onNodeLostAllowed}`);
+    }
+    return value;
+  };
+  const onNodeLost = takeLoss('onNodeLost');
+  const onDiskFailure = takeLoss('onDiskFailure');
   const pool = given['pool'] ?? '';
   if (!poolNamePattern.test(pool)) {
     mistakes.push(`pool is "${pool}": the name of a StoragePool is required`);
@@ -51,7 +61,7 @@ export function parseClassParameters(
   mistakes.push(...unknownNames(given));
   return mistakes.length > 0
     ? err(mistakes.join('; '))
-    : ok({ pool, placement, fsType, erase, onNodeLost, ...limits });
+    : ok({ pool, placement, fsType, erase, onNodeLost, onDiskFailure, ...limits });
 }
 
 function unknownNames(given: Readonly<Record<string, string>>): string[] {

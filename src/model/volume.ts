@@ -1,4 +1,5 @@
 import { bytes, formatBytes, MiB, type Bytes } from './bytes.ts';
+import type { Health } from './health.ts';
 import type { IoLimits } from './io-limits.ts';
 import type { OnNodeLost } from './node-loss.ts';
 
@@ -85,6 +86,8 @@ export interface VolumeSpec {
   readonly onNodeLost?: OnNodeLost;
   /** How fast each pod may use it; missing where nothing limits it. */
   readonly ioLimits?: IoLimits | undefined;
+  /** The same for a disk that fails. */
+  readonly onDiskFailure?: OnNodeLost;
   /**
    * What is on the disk already and becomes this volume. Until the volume is published its data
    * belongs to somebody who only tried to get it back: it is never erased then.
@@ -116,6 +119,8 @@ export interface VolumeStatus {
   readonly erased?: Erasure | undefined;
   /** Missing while nobody uses the volume, and for a volume without limits. */
   readonly ioLimits?: IoLimitsStanding | undefined;
+  /** What is wrong with what it lies on; missing while all is well. */
+  readonly health?: Health | undefined;
 }
 
 /** One LocalVolume, and no other that may have its name later. */
@@ -149,6 +154,8 @@ export interface LocalVolume {
   readonly retained?: boolean | undefined;
   /** When its node was first seen lost, in milliseconds since the epoch; missing while it is not. */
   readonly nodeLostSince?: number | undefined;
-  /** The time of waiting for its node is over, and its claim was taken away. */
+  /** When its disk was first seen failing where that is waited for; as `nodeLostSince`. */
+  readonly diskFailingSince?: number | undefined;
+  /** The time of waiting for its node or disk is over, and its claim was taken away. */
   readonly givenUp?: boolean | undefined;
 }

@@ -82,8 +82,8 @@ async function follow(
 }
 
 function specOf({ claim, parameters, need }: UnboundClaim, node: string): VolumeSpec {
-  const { pool, fsType, erase, onNodeLost, ioLimits } = parameters;
+  const { pool, fsType, erase, onNodeLost, onDiskFailure, ioLimits } = parameters;
   const { volumeMode, ref: claimRef } = claim;
-  const asked = { erase, onNodeLost, ...(ioLimits && { ioLimits }) };
+  const asked = { erase, onNodeLost, onDiskFailure, ...(ioLimits && { ioLimits }) };
   return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, ...asked };
 }

@@ -30,6 +30,8 @@ export interface PersistentVolume {
   readonly deleting: boolean;
   /** Nothing where it cannot be read. */
   readonly capacity: Bytes | undefined;
+  /** What is shown of the health of its disk. */
+  readonly health?: string | undefined;
   /** The required node affinity; empty where any node can reach it. */
   readonly terms: readonly NodeSelectorTerm[];
 }
@@ -109,6 +111,11 @@ export interface PersistentVolumeStore {
   setCapacity(volume: PersistentVolume, capacity: Bytes): Promise<boolean>;
   /** Removes it with our finalizer. May be repeated. */
   remove(volume: PersistentVolume): Promise<void>;
+  /**
+   * Shows what is wrong with its disk, or takes that away.
+   * @returns false if the object has changed since it was read
+   */
+  markHealth(volume: PersistentVolume, health: string | undefined): Promise<boolean>;
   /** Takes our finalizer off one that is deleted, unless it has changed since it was read. */
   letGo(volume: PersistentVolume): Promise<void>;
 }
@@ -156,7 +163,7 @@ export interface PodStore {
   delete(pod: Pod, force: boolean): Promise<void>;
 }
 
-/** What is written down of a volume whose node is lost. */
+/** What is written down of a volume whose node is lost, or whose disk is failing. */
 export interface LossRecord {
   /**
    * Records when its node was first seen lost.
@@ -169,10 +176,15 @@ export interface LossRecord {
    */
   markGivenUp(volume: LocalVolume): Promise<boolean>;
   /**
-   * Takes both records back.
+   * Records when its disk was first seen failing.
    * @returns false if the object has changed since `volume` was read
    */
-  markNodeBack(volume: LocalVolume): Promise<boolean>;
+  markDiskFailing(volume: LocalVolume, since: number): Promise<boolean>;
+  /**
+   * Takes all these records back.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markBack(volume: LocalVolume): Promise<boolean>;
   /** Asks the agent to erase the volume when it is back. May be repeated. */
   requestPurge(volume: LocalVolume, reason: string, now: number): Promise<void>;
   /** Lets a deleted volume go without its agent. Only after `requestPurge`. */

@@ -19,6 +19,8 @@ export interface UsablePool {
   /** The disks it may take, where it takes any. */
   readonly devices?: DeviceSelector | undefined;
   readonly gives: VolumeForm;
+  /** The directory it lies in, where it lies in one. */
+  readonly directory?: string | undefined;
   /** How long orphans in it are kept: milliseconds, or `Infinity`. */
   readonly keepForMs: number;
   readonly open: () => StorageBackend;
@@ -34,6 +36,7 @@ export interface NodePool {
   readonly devices?: DeviceSelector | undefined;
   /** Missing where nobody has ever known it. */
   readonly gives?: VolumeForm;
+  readonly directory?: string | undefined;
   /** Missing where nobody knows any more what the pool is made of. */
   readonly storage?: StorageBackend;
   /** How long orphans in it are kept; for ever where nobody says so any more. */
@@ -110,9 +113,9 @@ export class NodePools {
     if (!parsed.ok) {
       return { name, backend: before?.backend ?? 'unknown', applies, problem: parsed.error };
     }
-    const { backend, source, devices, gives, keepForMs, open } = parsed.value;
+    const { backend, source, directory, devices, gives, keepForMs, open } = parsed.value;
     const storage = before?.text === text && before.storage ? before.storage : open();
-    const made = { backend, source, devices, gives, keepForMs };
+    const made = { backend, source, directory, devices, gives, keepForMs };
     const pool = { name, applies, text, storage, ...made };
     return applies ? pool : { ...pool, problem: 'its nodeSelector no longer selects this node' };
   }

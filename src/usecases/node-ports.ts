@@ -1,15 +1,19 @@
 import type { Bytes } from '../model/bytes.ts';
 import type { Disk, Partition } from '../model/disk.ts';
+import type { Health } from '../model/health.ts';
 import type { Pieces } from '../model/pieces.ts';
 import type { ErasePolicy, LocalVolume, VolumeIdentity, VolumeStatus } from '../model/volume.ts';
+import type { DeviceHealth } from './health-ports.ts';
 import type { DiskInPool } from './ports.ts';
 
 /** The LocalVolumes of this node. */
 export interface NodeVolumes {
   get(name: string): LocalVolume | undefined;
   list(): readonly LocalVolume[];
-  /** Writes only what differs; nothing where nothing does. */
+  /** Writes only what differs; nothing where nothing does. The volume's health is left as it is. */
   setStatus(volume: LocalVolume, status: VolumeStatus): Promise<void>;
+  /** Writes what is wrong with what the volume lies on; takes it away where all is well. */
+  setHealth(volume: LocalVolume, health: Health | undefined): Promise<void>;
   /** Gives up the agent's hold: nothing of the volume is on disk any more. */
   release(volume: LocalVolume): Promise<void>;
 }
@@ -150,6 +154,8 @@ export interface NodeStanding {
   readonly pools: readonly PoolStanding[];
   readonly orphans: readonly OrphanStanding[];
   readonly devices: readonly DeviceStanding[];
+  /** The devices under its pools that are not well. */
+  readonly health?: readonly DeviceHealth[] | undefined;
 }
 
 /** This node's StorageNode. */

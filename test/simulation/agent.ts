@@ -21,6 +21,9 @@ const config: NodeConfig = {
   listenAddress: '',
   port: 0,
   machineIdFile: '/nonexistent/machine-id',
+  healthInterval: 0,
+  healthQuiet: 0,
+  hostMounts: '/nonexistent/mountinfo',
 };
 
 /** Starts the real agent of a node, over simulated disks. */

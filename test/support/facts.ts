@@ -108,6 +108,7 @@ export function aClass(name: string, change: Partial<VolumeClass> = {}): VolumeC
         fsType: 'ext4',
         erase: 'discard',
         onNodeLost: 'keep',
+        onDiskFailure: 'keep',
       },
     },
     ...change,

@@ -118,8 +118,14 @@ export class FakeCluster {
   readonly losses: LossRecord = {
     markNodeLost: async (volume, since) => this.#mark('lost', volume, { nodeLostSince: since }),
     markGivenUp: async (volume) => this.#mark('giveUp', volume, { givenUp: true }),
-    markNodeBack: async (volume) =>
-      this.#mark('back', volume, { nodeLostSince: undefined, givenUp: false }),
+    markDiskFailing: async (volume, since) =>
+      this.#mark('failing', volume, { diskFailingSince: since }),
+    markBack: async (volume) =>
+      this.#mark('back', volume, {
+        nodeLostSince: undefined,
+        diskFailingSince: undefined,
+        givenUp: false,
+      }),
     requestPurge: async ({ name, spec }) => this.#write('purge', `${name} on ${spec.node}`),
     releaseFromAgent: async ({ name }) => {
       this.#write('releaseFromAgent', name);
@@ -192,6 +198,11 @@ export class FakeCluster {
     setCapacity: async (volume, capacity) => {
       this.#write('growPv', volume.name);
       this.persistentVolumeObjects.set(volume.name, { ...volume, capacity });
+      return true;
+    },
+    markHealth: async (volume, health) => {
+      this.#write('healthPv', `${volume.name} ${health ?? 'well'}`);
+      this.persistentVolumeObjects.set(volume.name, { ...volume, health });
       return true;
     },
     letGo: async ({ name }) => {

@@ -37,6 +37,8 @@ export interface RoleOptions {
   readonly name?: string;
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Devices that only a hollow agent sees mounted, by the paths where it does. */
+  readonly mounts?: Readonly<Record<string, string>>;
 }
 
 export interface SchedulerRoleOptions extends RoleOptions {
@@ -88,9 +90,12 @@ export class Installation {
   async startHollowAgent(nodeName: string, options: RoleOptions = {}): Promise<Role> {
     const binds = nodeFolders.map((path) => [this.hollowFolder(nodeName, path), path]);
     binds.forEach(([, path = '']) => mkdirSync(path, { recursive: true }));
+    const mounts = Object.entries(options.mounts ?? {}).map(([path, device]) => [device, path]);
     const script =
-      'while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"';
-    const prefix = ['unshare', '--mount', 'sh', '-ec', script, 'sh', ...binds.flat(), '--'];
+      'while [ "$1" != -- ]; do mkdir -p "$2"; if [ -b "$1" ]; then mount "$1" "$2"; ' +
+      'else mount --bind "$1" "$2"; fi; shift 2; done; shift; exec "$@"';
+    const words = [...binds, ...mounts].flat();
+    const prefix = ['unshare', '--mount', 'sh', '-ec', script, 'sh', ...words, '--'];
     const { spec, ops } = await this.#agentSpec(nodeName, options);
     const { env = {} } = options;
     const program = await this.cluster.startProgram({ ...spec, env, prefix: () => prefix });

@@ -16,6 +16,7 @@ describe('parseClassParameters', () => {
         fsType: 'ext4',
         erase: 'discard',
         onNodeLost: 'keep',
+        onDiskFailure: 'keep',
       },
     });
   });
@@ -27,6 +28,7 @@ describe('parseClassParameters', () => {
       fsType: 'xfs',
       erase: 'zero',
       onNodeLost: 'release-after=10m',
+      onDiskFailure: 'release-after=1h',
     });
 
     expect(parameters).to.deep.equal({
@@ -37,6 +39,7 @@ describe('parseClassParameters', () => {
         fsType: 'xfs',
         erase: 'zero',
         onNodeLost: 'release-after=10m',
+        onDiskFailure: 'release-after=1h',
       },
     });
   });
@@ -55,15 +58,16 @@ describe('parseClassParameters', () => {
       fsType: 'ntfs',
       erase: 'shred',
       onNodeLost: 'panic',
+      onDiskFailure: 'panic',
       size: '1Gi',
     });
 
-    expect(found).to.have.lengthOf(6);
-    for (const name of ['pool', 'placement', 'fsType', 'erase', 'onNodeLost']) {
+    expect(found).to.have.lengthOf(7);
+    for (const name of ['pool', 'placement', 'fsType', 'erase', 'onNodeLost', 'onDiskFailure']) {
       expect(found.filter((text) => text.startsWith(`${name} is "`))).to.have.lengthOf(1);
     }
     expect(found.at(-1)).to.equal(
-      'size is not a parameter: allowed are pool, placement, fsType, erase, onNodeLost, readIops, writeIops, readBytesPerSecond, writeBytesPerSecond',
+      'size is not a parameter: allowed are pool, placement, fsType, erase, onNodeLost, onDiskFailure, readIops, writeIops, readBytesPerSecond, writeBytesPerSecond',
     );
   });
 

@@ -80,6 +80,7 @@ describe('reconciling a volume', () => {
         get: () => volume,
         list: () => [],
         setStatus: async (_, status) => void written.push(status),
+        setHealth: async () => {},
         release: async () => void calls.push('release'),
       },
       pools: { get: () => pool },
