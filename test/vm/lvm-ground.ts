@@ -4,12 +4,14 @@ import { join } from 'node:path';
 
 import { parsePoolSpec, type DeclaredPool } from '../../src/backends/index.ts';
 import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
+import { bytes, MiB } from '../../src/model/bytes.ts';
 import type { DeviceSelector } from '../../src/model/device-selector.ts';
 import { listDisks } from '../../src/platform/block-devices.ts';
-import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
+import { CommandError, runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
-import type { StorageBackend } from '../../src/usecases/ports.ts';
+import type { StorageBackend, VolumeRequest } from '../../src/usecases/ports.ts';
 import type { DiskSerial } from '../guest/disks.ts';
+import { volumeNamed } from '../support/identities.ts';
 import { noDisks } from '../support/loop-pool.ts';
 import { diskOfGuest } from './ground.ts';
 
@@ -106,3 +108,18 @@ export async function lvmGround(): Promise<LvmGround> {
     },
   };
 }
+
+/** Runs programs until `dies` says so; from then on it does nothing any more, as after a kill. */
+export function killedAt(dies: (args: readonly string[]) => boolean): RunCommand {
+  let isDead = false;
+  return async (program, args, ...rest) => {
+    isDead ||= dies(args);
+    if (isDead) throw new CommandError('killed', undefined, '');
+    return runCommand(program, args, ...rest);
+  };
+}
+
+export const request = (label: string, mebibytes: number): VolumeRequest => ({
+  ...volumeNamed(label),
+  bytes: bytes(mebibytes * MiB),
+});
