@@ -3,6 +3,7 @@ import type { Bytes } from '../model/bytes.ts';
 import { whyNotTaken, type Disk } from '../model/disk.ts';
 import { PermanentError } from '../model/errors.ts';
 import { refuseIfHeld } from '../platform/held.ts';
+import { CommandError } from '../platform/run-command.ts';
 import type { DiskInPool } from '../usecases/ports.ts';
 import type { BackendSurroundings, PoolDisk } from './backend.ts';
 import type { Group, GroupDisk } from './lvm-look.ts';
@@ -132,22 +133,21 @@ async function takeOrRefuse(
   isThere: boolean,
   signal: AbortSignal,
 ): Promise<DiskInPool | undefined> {
-  const { id, path, bytes } = disk;
-  if (await isHalfTaken(settling, disk)) {
-    if (!selected) {
-      await wipe(disk);
-      return undefined;
-    }
-    await addToGroup(settling, path, isThere);
-    return { id, path, bytes, state: 'used' };
-  }
+  const { id, path, bytes, content } = disk;
   if (!selected) {
+    if (content.signature === lvmSignature && (await isHalfTaken(settling, disk))) {
+      await wipe(disk);
+    }
     return undefined;
   }
   const why = whyNotTaken(disk) ?? (await whyTakingFails(settling, disk, isThere, signal));
-  return why === undefined
-    ? { id, path, bytes, state: 'used' }
-    : { id, path, bytes, state: 'refused', message: why };
+  if (why !== undefined && !(await isHalfTaken(settling, disk))) {
+    return { id, path, bytes, state: 'refused', message: why };
+  }
+  if (why !== undefined) {
+    await addToGroup(settling, path, isThere);
+  }
+  return { id, path, bytes, state: 'used' };
 }
 
 async function whyTakingFails(
@@ -186,16 +186,26 @@ async function addToGroup(
   await lvm(['vgcreate', '--physicalextentsize', `${extentBytes}b`, ...tags, name, path]);
 }
 
+const lvmSignature = 'LVM2_member';
+
 /** Cut off between the two steps of taking or releasing it: it has the pool's mark and no group. */
 async function isHalfTaken({ around, lvm }: DiskSettling, disk: Disk): Promise<boolean> {
-  if (disk.content.signature !== 'LVM2_member' || disk.content.holders.length > 0) {
+  const { signature = lvmSignature, holders, partitions } = disk.content;
+  if (signature !== lvmSignature || holders.length > 0 || partitions.length > 0) {
     return false;
   }
-  const columns = ['--reportformat', 'json', '--options', 'pv_uuid,vg_name'];
-  const text = await lvm(['pvs', ...columns, disk.path]);
-  const { report } = JSON.parse(text) as { report: { pv: Record<string, string>[] }[] };
-  const [found] = report.flatMap(({ pv }) => pv);
-  return found?.['vg_name'] === '' && found['pv_uuid'] === markFor(around.pool, disk);
+  try {
+    const columns = ['--reportformat', 'json', '--options', 'pv_uuid,vg_name'];
+    const text = await lvm(['pvs', ...columns, disk.path]);
+    const { report } = JSON.parse(text) as { report: { pv: Record<string, string>[] }[] };
+    const [found] = report.flatMap(({ pv }) => pv);
+    return found?.['vg_name'] === '' && found['pv_uuid'] === markFor(around.pool, disk);
+  } catch (error) {
+    if (error instanceof CommandError && error.stderr.includes('Failed to find physical volume')) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 /** The UUID that this pool, and nobody else, gives to this disk. */
