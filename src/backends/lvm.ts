@@ -57,6 +57,7 @@ function planFor(options: LvmOptions): PoolPlan {
   const { volumeGroup } = options;
   return {
     ...(volumeGroup !== undefined && { source: `volume group ${volumeGroup}` }),
+    gives: 'device',
     allocatedFor: (wanted) => allocatedFor(options, wanted),
     open: (around) => openLvmPool(options, around),
   };
