@@ -56,6 +56,8 @@ export interface PoolPlan {
   readonly source?: string | undefined;
   /** What a pod gets: only a device can be handed to it raw, as `volumeMode: Block` asks. */
   readonly gives: VolumeForm;
+  /** Volumes keep the size that they were made with. */
+  readonly fixedSize?: boolean;
   /** The directory it lies in, where it lies in one: it is as well as the disks below that. */
   readonly directory?: string | undefined;
   /** What a volume of `wanted` usable bytes occupies of this pool. The same wherever it is asked. */

@@ -20,6 +20,7 @@ export const device: Backend = {
     return options.ok
       ? ok({
           gives: 'device',
+          fixedSize: true,
           allocatedFor: partitionBytesFor,
           open: (around) => openGptPool(onePerDisk, around),
         })

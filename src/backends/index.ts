@@ -8,13 +8,18 @@ import { btrfs } from './btrfs.ts';
 import { device } from './device.ts';
 import { directory } from './directory.ts';
 import { loop } from './loop.ts';
+import { lvm } from './lvm.ts';
 import { partition } from './partition.ts';
 
 /** Every backend an operator can name in a StoragePool. The only list of them. */
-export const backends = { loop, partition, device, btrfs, directory } as const satisfies Record<
-  string,
-  Backend
->;
+export const backends = {
+  loop,
+  partition,
+  device,
+  btrfs,
+  directory,
+  lvm,
+} as const satisfies Record<string, Backend>;
 
 export type BackendName = keyof typeof backends;
 export const backendNames = Object.keys(backends) as readonly BackendName[];

@@ -20,6 +20,7 @@ export const partition: Backend = {
     return options.ok
       ? ok({
           gives: 'device',
+          fixedSize: true,
           allocatedFor: partitionBytesFor,
           open: (around) => openGptPool(manyPerDisk, around),
         })

@@ -1,7 +1,7 @@
 import type { ClusterState } from '../kube/cluster-state.ts';
 import type { LocalVolumeObject } from '../kube/custom-objects.ts';
 import { keyOf, type PersistentVolumeClaim } from '../kube/objects.ts';
-import { selectedNodeAnnotation } from '../model/names.ts';
+import { provisionedByAnnotation, provisioner, selectedNodeAnnotation } from '../model/names.ts';
 import { parsePod, type PodObject } from '../model/pod.ts';
 import type { ControlParts } from './control-parts.ts';
 
@@ -101,6 +101,33 @@ export function listenToPools({ state }: ControlParts, enqueue: Enqueue): void {
   state.pools.onChange((_before, after) => {
     if (after) {
       enqueue('pool-status', after.metadata.name);
+    }
+  });
+}
+
+/** What changes about volumes that are there. */
+export function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
+  state.localVolumes.onChange((before, after) => {
+    const name = (after ?? before)?.metadata.name ?? '';
+    enqueue('release', name);
+    enqueue('node-loss', name);
+    enqueue('volume-health', name);
+    if (!after && before) {
+      enqueue('pool-status', before.spec.pool);
+    }
+  });
+  state.persistentVolumes.onChange((before, after) => {
+    const { name = '', annotations = {} } = (after ?? before)?.metadata ?? {};
+    if (annotations[provisionedByAnnotation] === provisioner) {
+      enqueue('release', name);
+      enqueue('volume-health', name);
+    }
+  });
+  state.persistentVolumes.onChange((before, after) => {
+    // Its claim may need a new one, if it was deleted by hand.
+    const { claimRef } = before?.spec ?? {};
+    if (!after && claimRef) {
+      enqueue('provision-claim', `${claimRef.namespace}/${claimRef.name}`);
     }
   });
 }

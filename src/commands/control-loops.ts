@@ -5,7 +5,7 @@ import { runWhileLeading } from '../kube/leader.ts';
 import { keyOf } from '../kube/objects.ts';
 import { writePoolStatus } from '../kube/pool-status.ts';
 import { describeError } from '../model/errors.ts';
-import { provisionedByAnnotation, provisioner, volumeName } from '../model/names.ts';
+import { volumeName } from '../model/names.ts';
 import { Controller, type Reconcile } from '../usecases/controller.ts';
 import { expandClaims, type ClaimExpansion } from '../usecases/expand-claim.ts';
 import { giveUpVolume } from '../usecases/give-up-volume.ts';
@@ -17,6 +17,7 @@ import { wakePods } from '../usecases/wake-pods.ts';
 import {
   claimsToProvision,
   listenToGrowth,
+  listenToVolumes,
   listenToPools,
   listenToRoom,
   mayExpand,
@@ -175,32 +176,6 @@ function listen(parts: ControlParts, enqueue: Enqueue): void {
   listenToGrowth(parts, enqueue);
   listenToNodes(parts.state, (volume) => enqueue('node-loss', volume));
   listenToPools(parts, enqueue);
-}
-
-function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
-  state.localVolumes.onChange((before, after) => {
-    const name = (after ?? before)?.metadata.name ?? '';
-    enqueue('release', name);
-    enqueue('node-loss', name);
-    enqueue('volume-health', name);
-    if (!after && before) {
-      enqueue('pool-status', before.spec.pool);
-    }
-  });
-  state.persistentVolumes.onChange((before, after) => {
-    const { name = '', annotations = {} } = (after ?? before)?.metadata ?? {};
-    if (annotations[provisionedByAnnotation] === provisioner) {
-      enqueue('release', name);
-      enqueue('volume-health', name);
-    }
-  });
-  state.persistentVolumes.onChange((before, after) => {
-    // Its claim may need a new one, if it was deleted by hand.
-    const { claimRef } = before?.spec ?? {};
-    if (!after && claimRef) {
-      enqueue('provision-claim', `${claimRef.namespace}/${claimRef.name}`);
-    }
-  });
 }
 
 function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {

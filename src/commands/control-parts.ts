@@ -107,8 +107,8 @@ function readPoolRules(state: ClusterState): PoolRules {
     const isGoing = after?.metadata.deletionTimestamp !== undefined;
     const plan = after && !isGoing ? parsePoolSpec(after.spec) : undefined;
     if (plan?.ok) {
-      const { allocatedFor, gives } = plan.value;
-      rules.set(name, { allocatedFor, gives });
+      const { allocatedFor, gives, fixedSize = false } = plan.value;
+      rules.set(name, { allocatedFor, gives, fixedSize });
     } else {
       rules.delete(name);
     }

@@ -18,6 +18,8 @@ export interface PoolRule {
   /** What a volume of a size occupies. */
   readonly allocatedFor: (size: Bytes) => Bytes;
   readonly gives: VolumeForm;
+  /** Volumes keep the size that they were made with. */
+  readonly fixedSize?: boolean;
 }
 
 /** The rule of a pool, or nothing where its StoragePool cannot be read. */
@@ -78,6 +80,10 @@ class KnownPool implements PoolFacts {
 
   get gives(): VolumeForm {
     return this.#rules(this.#name)?.gives ?? 'device';
+  }
+
+  get fixedSize(): boolean {
+    return this.#rules(this.#name)?.fixedSize ?? false;
   }
 
   get allocatedFor(): (size: Bytes) => Bytes {

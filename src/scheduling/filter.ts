@@ -15,6 +15,8 @@ export interface PoolFacts {
   readonly problem?: string | undefined;
   /** What its volumes are. */
   readonly gives: VolumeForm;
+  /** Volumes keep the size that they were made with. */
+  readonly fixedSize?: boolean;
   /** What a volume of `size` occupies there, overhead included. */
   readonly allocatedFor: (size: Bytes) => Bytes;
 }

@@ -179,9 +179,9 @@ function growthOf(
   const pool = found.value;
   const counted = Math.max(status.allocatedBytes ?? 0, pool.allocatedFor(spec.bytes));
   const growth = minusBytes(pool.allocatedFor(wanted), counted);
-  if (growth > 0 && pool.room?.pieces !== undefined) {
-    const why = `each volume of pool ${spec.pool} lies in one piece of a disk and cannot grow`;
-    return err({ kind: 'pieces', message: why });
+  if (growth > 0 && pool.fixedSize) {
+    const why = `volumes of pool ${spec.pool} cannot grow: its backend makes them of one size for ever`;
+    return err({ kind: 'fixed', message: why });
   }
   return ok(growth);
 }

@@ -49,6 +49,22 @@ export interface PoolUsage {
   readonly disks?: readonly DiskInPool[];
   /** What somebody should know although volumes can be made. */
   readonly warnings?: readonly string[];
+  /** Where volumes are promised more than there may be. */
+  readonly thin?: ThinUsage;
+}
+
+/** What lies behind the promises of a thin pool. */
+export interface ThinUsage {
+  /** What volumes can really write, all together. */
+  readonly physical: Bytes;
+  /** What they have written. */
+  readonly used: Bytes;
+  /** The sizes of all volumes. */
+  readonly committed: Bytes;
+  /** How often `physical` may be committed. */
+  readonly overcommit: number;
+  /** The part of the metadata in use, 0 to 1. */
+  readonly metadataUsed: number;
 }
 
 /** One disk from the view of a pool. */

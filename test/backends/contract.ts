@@ -386,7 +386,9 @@ export function describeBackend(
       it('says in numbers why it does not fit, and leaves the volume as it was', async () => {
         const path = await fill();
         const before = [await backend.usage(signal), await backend.list(signal)];
-        const error = await rejection(backend.grow({ ...small, bytes: bytes(pool.total + 1) }, signal));
+        const error = await rejection(
+          backend.grow({ ...small, bytes: bytes(pool.total + 1) }, signal),
+        );
 
         expect(error).to.be.instanceOf(NoSpaceError);
         expect(error.message).to.include(formatBytes(pool.total));

@@ -15,7 +15,7 @@ import { guestFiles, missingPrograms } from './files.ts';
  */
 
 const root = resolve(import.meta.dirname, '../..');
-const limitMs = 15 * 60_000;
+const limitMs = 40 * 60_000;
 
 const { values, positionals } = parseArgs({
   options: { tally: { type: 'string' } },
