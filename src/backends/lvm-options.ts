@@ -1,3 +1,4 @@
+import type { DeviceSelector } from '../model/device-selector.ts';
 import { bytes, formatBytes, GiB, MiB, roundUp, type Bytes } from '../model/bytes.ts';
 import { parseQuantity } from '../model/quantity.ts';
 import { err, ok, type Result } from '../model/result.ts';
@@ -137,4 +138,17 @@ export function allocatedFor(options: LvmOptions, wanted: Bytes): Bytes {
 /** Beside each copy lies one extent with what is known of it. */
 export function mirroredBytes(usable: Bytes, copies: number, extentBytes: Bytes): Bytes {
   return bytes(copies * (usable + extentBytes));
+}
+
+/** Why a pool cannot have both, or neither, of what it may be made of. */
+export function whyNotEither(
+  { volumeGroup }: LvmOptions,
+  devices: DeviceSelector | undefined,
+): string | undefined {
+  if (volumeGroup !== undefined && devices !== undefined) {
+    return 'lvm.volumeGroup and devices are set: a pool is in a volume group that is there, or makes one of disks';
+  }
+  return volumeGroup === undefined && devices === undefined
+    ? 'lvm.volumeGroup is missing, and so is devices: one of them is required'
+    : undefined;
 }

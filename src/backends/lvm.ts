@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { formatBytes, sumBytes } from '../model/bytes.ts';
-import type { DeviceSelector } from '../model/device-selector.ts';
 import { NoSpaceError } from '../model/errors.ts';
 import { err, ok } from '../model/result.ts';
 import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
@@ -25,7 +24,13 @@ import {
 import { poolGroup } from './lvm-group.ts';
 import { dropStaleLvmLinks } from './lvm-links.ts';
 import type { Group } from './lvm-look.ts';
-import { allocatedFor, parseLvmOptions, usableFor, type LvmOptions } from './lvm-options.ts';
+import {
+  allocatedFor,
+  parseLvmOptions,
+  usableFor,
+  whyNotEither,
+  type LvmOptions,
+} from './lvm-options.ts';
 import { lvmRunner } from './lvm-run.ts';
 import { measure, noSpace } from './lvm-space.ts';
 import { largeEnough, planAdoption } from './lvm-adoption.ts';
@@ -41,18 +46,6 @@ export const lvm: Backend = {
   },
   dropStaleLinks: dropStaleLvmLinks,
 };
-
-function whyNotEither(
-  { volumeGroup }: LvmOptions,
-  devices: DeviceSelector | undefined,
-): string | undefined {
-  if (volumeGroup !== undefined && devices !== undefined) {
-    return 'lvm.volumeGroup and devices are set: a pool is in a volume group that is there, or makes one of disks';
-  }
-  return volumeGroup === undefined && devices === undefined
-    ? 'lvm.volumeGroup is missing, and so is devices: one of them is required'
-    : undefined;
-}
 
 function planFor(options: LvmOptions): PoolPlan {
   const { volumeGroup } = options;
