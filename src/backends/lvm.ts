@@ -21,7 +21,7 @@ import {
   renameVolume,
   type Change,
 } from './lvm-changes.ts';
-import { poolGroup } from './lvm-group.ts';
+import { groupNameOf, poolGroup } from './lvm-group.ts';
 import { dropStaleLvmLinks } from './lvm-links.ts';
 import type { Group } from './lvm-look.ts';
 import {
@@ -33,6 +33,7 @@ import {
 } from './lvm-options.ts';
 import { lvmRunner } from './lvm-run.ts';
 import { emptyUsage, measure, noSpace } from './lvm-space.ts';
+import { signsOfGroup } from './lvm-signs.ts';
 import { ownVolume, recognise, recogniseAll } from './lvm-volumes.ts';
 import { once } from './shared/once.ts';
 import { largeEnough, planAdoption } from './shared/proven.ts';
@@ -54,6 +55,7 @@ function planFor(options: LvmOptions): PoolPlan {
     gives: 'device',
     fixedSize: true,
     allocatedFor: (wanted) => allocatedFor(options, wanted),
+    signs: (pool) => signsOfGroup(options, groupNameOf(options, pool)),
     open: (around) => openLvmPool(options, around),
   };
 }

@@ -1,8 +1,7 @@
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
-import { DiskOwners, tellingOwners } from '../backends/shared/disk-owners.ts';
-import { limited } from '../backends/shared/limited.ts';
-import { poolDisks } from '../backends/shared/pool-disks.ts';
+import { DiskOwners } from '../backends/shared/disk-owners.ts';
+import { openPool } from '../backends/shared/open-pool.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -47,7 +46,7 @@ import type {
   NodeVolumes,
   PurgeRequests,
 } from '../usecases/node-ports.ts';
-import type { EventSink, Log, StorageBackend } from '../usecases/ports.ts';
+import type { EventSink, Log } from '../usecases/ports.ts';
 import { atSteps, commandsAtSteps, nodeSteps } from './fault-steps.ts';
 
 export type NodeConfig = SettingValues<typeof nodeSettings>;
@@ -142,8 +141,7 @@ export function nodeParts(
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, directory, gives, keepForMs, open, devices, limits, allocatedFor } =
-      declared.value;
+    const { backend, source, directory, gives, keepForMs, devices } = declared.value;
     const hasVolumes = (): boolean =>
       volumes
         .list()
@@ -155,15 +153,11 @@ export function nodeParts(
         );
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
-    const around = {
-      ...{ pool, runDir, run, now: Date.now, hasVolumes, inTurn },
-      disks: poolDisks(pool, devices, { list: disks.now, owners, takeInTurn }),
-    };
-    const openLimited = (): StorageBackend =>
-      limited(tellingOwners(open(around), pool, owners), { pool, limits }, allocatedFor);
+    const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn };
+    const open = () => openPool(declared.value, around, { disks, owners, takeInTurn });
     return ok({
       ...{ backend, source, directory, devices, gives, keepForMs },
-      open: () => atSteps(openLimited(), nodeSteps.storage, points),
+      open: () => atSteps(open(), nodeSteps.storage, points),
     });
   });
 

@@ -32,6 +32,7 @@ const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems'> = {
     now: async () => [],
     known: async () => [],
     isOutdated: async () => false,
+    version: async () => '',
     forget: () => {},
   },
   filesystems: { grow: async () => {}, unmountLeft: async () => {} },
