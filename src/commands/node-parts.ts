@@ -30,6 +30,7 @@ import { nodeLabel } from '../model/names.ts';
 import { ok } from '../model/result.ts';
 import { listDisks } from '../platform/block-devices.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
+import { countedRuns } from '../platform/counted-runs.ts';
 import { filesystems } from '../platform/filesystems.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { rememberedDisks, type RememberedDisks } from '../platform/remembered-disks.ts';
@@ -126,7 +127,8 @@ export function nodeParts(
   const machine = new MachineIdentity(volumes);
 
   const rows = new Map<string, InTurn>();
-  const run = commandsAtSteps(runCommand, points);
+  const metrics = new Registry();
+  const run = commandsAtSteps(countedRuns(runCommand, metrics), points);
   // Loop devices come and go with volumes: they matter only where a pool is to be made of them.
   const disks = rememberedDisks(
     listDisks(run),
@@ -161,7 +163,6 @@ export function nodeParts(
     });
   });
 
-  const metrics = new Registry();
   return {
     memory,
     volumes,
