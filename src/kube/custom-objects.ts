@@ -95,6 +95,16 @@ export interface PoolStatusOnNode {
   disks?: PoolDiskStatus[];
   /** What somebody should know although it is healthy. */
   warnings?: string[];
+  /** What lies behind the promises of a thin pool. */
+  thin?: ThinStatus;
+}
+
+export interface ThinStatus {
+  physical: number;
+  committed: number;
+  overcommit: number;
+  usedPercent: number;
+  metadataUsedPercent: number;
 }
 
 export interface PoolDiskStatus {

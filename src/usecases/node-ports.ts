@@ -68,6 +68,19 @@ export interface PoolStanding {
   readonly disks?: readonly DiskInPool[] | undefined;
   /** What somebody should know although it is healthy. */
   readonly warnings?: readonly string[] | undefined;
+  readonly thin?: ThinStanding | undefined;
+}
+
+/** What lies behind the promises of a thin pool; whole percents, so that it is not told anew with every write. */
+export interface ThinStanding {
+  /** What volumes can really write, all together. */
+  readonly physical: Bytes;
+  /** The sizes of all volumes. */
+  readonly committed: Bytes;
+  /** How often `physical` may be committed. */
+  readonly overcommit: number;
+  readonly usedPercent: number;
+  readonly metadataUsedPercent: number;
 }
 
 /** One disk of the node as it stands in the StorageNode. */
