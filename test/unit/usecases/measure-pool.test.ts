@@ -24,7 +24,7 @@ describe('measurePool', () => {
       ...{ find: fails, ensure: fails, grow: fails, adopt: fails, attach: fails },
       ...{ remove: fails, removeStray: fails },
     };
-    const pool = { name: 'fast', backend: 'lvm', storage };
+    const pool = { name: 'fast', backend: 'lvm', applies: true, storage };
     return (await measurePool(pool, () => undefined, signal)).standing;
   };
 
