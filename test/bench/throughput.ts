@@ -7,8 +7,8 @@ import type { BackendGround } from './backend-ground.ts';
 import type { Figures } from './figures.ts';
 import { makeVolume, newVolumeName, removeVolume } from './volumes.ts';
 
-const size = 512;
-const rounds = 11;
+const size = 128;
+const rounds = 9;
 
 /** Writing and reading all of a volume, past the page cache, beside the same of what it was cut from. */
 export async function measureThroughput(ground: BackendGround, figures: Figures): Promise<void> {
