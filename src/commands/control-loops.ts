@@ -2,17 +2,20 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { ControlMetrics } from '../http/control-metrics.ts';
 import { runWhileLeading } from '../kube/leader.ts';
+import { nodesWithMedia } from '../kube/discovery-facts.ts';
 import { keyOf } from '../kube/objects.ts';
 import { writePoolStatus } from '../kube/pool-status.ts';
 import { describeError } from '../model/errors.ts';
 import { provisionedByAnnotation, provisioner, volumeName } from '../model/names.ts';
 import { Controller, type Reconcile } from '../usecases/controller.ts';
 import { giveUpVolume } from '../usecases/give-up-volume.ts';
+import { keepDiscovery } from '../usecases/keep-discovery.ts';
 import { noticeUnscheduled } from '../usecases/notice-unscheduled.ts';
 import { provisionClaim } from '../usecases/provision-claim.ts';
 import { releaseVolume } from '../usecases/release-volume.ts';
 import { wakePods } from '../usecases/wake-pods.ts';
 import { claimsToProvision, listenToRoom, type Enqueue } from './control-changes.ts';
+import { listenToDiscovery } from './control-discovery.ts';
 import type { ControlConfig, ControlParts } from './control-parts.ts';
 import { listenToNodes } from './listen-to-nodes.ts';
 
@@ -110,6 +113,12 @@ function loopsOf(
       keys: () => keysOf(state.pods.list()),
     },
     {
+      name: 'discovery',
+      reconcile: keepDiscovery(parts),
+      workers: 4,
+      keys: () => nodesWithMedia(state),
+    },
+    {
       name: 'pool-status',
       reconcile: writePoolStatus(parts),
       workers: 1,
@@ -148,6 +157,7 @@ function listen(parts: ControlParts, enqueue: Enqueue): void {
   listenToRoom(parts, enqueue);
   listenToNodes(parts.state, (volume) => enqueue('node-loss', volume));
   listenToPools(parts, enqueue);
+  listenToDiscovery(parts.state, (node) => enqueue('discovery', node));
 }
 
 function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
@@ -196,8 +206,10 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
 
 function listenToPools({ state }: ControlParts, enqueue: Enqueue): void {
   state.storageNodes.onChange((before, after) => {
-    const pools = [...(before?.status?.pools ?? []), ...(after?.status?.pools ?? [])];
-    for (const name of new Set(pools.map((pool) => pool.name))) {
+    const stati = [before?.status, after?.status];
+    const found = stati.flatMap((status) => status?.discovered?.map(({ pool }) => pool) ?? []);
+    const cut = stati.flatMap((status) => status?.pools?.map(({ name }) => name) ?? []);
+    for (const name of new Set([...cut, ...found])) {
       enqueue('pool-status', name);
     }
   });

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
+import { isDiscoverySpec } from '../backends/discovery-options.ts';
 import { limited } from '../backends/shared/limited.ts';
 import { poolDisks } from '../backends/shared/pool-disks.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
@@ -10,6 +11,7 @@ import type {
   StorageNodeObject,
   StoragePoolObject,
 } from '../kube/custom-objects.ts';
+import { discoveryBoard } from '../kube/discovery-board.ts';
 import { eventSink } from '../kube/events.ts';
 import { nodeBoard } from '../kube/node-board.ts';
 import { renewNodeLease } from '../kube/node-lease.ts';
@@ -31,6 +33,7 @@ import { listDisks } from '../platform/block-devices.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { runCommand } from '../platform/run-command.ts';
+import type { DiscoveryBoard } from '../usecases/discovery-ports.ts';
 import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
 import { oneAtATime, type InTurn } from '../usecases/one-at-a-time.ts';
@@ -58,6 +61,7 @@ export interface NodeParts {
   readonly board: NodeBoard;
   readonly machine: MachineIdentity;
   readonly requests: PurgeRequests;
+  readonly discovery: DiscoveryBoard;
   readonly owners: LiveOwners;
   /** Opens this node's StorageNode. */
   readonly standings: (identity: NodeIdentity) => StorageNodeStore;
@@ -154,6 +158,11 @@ export function nodeParts(
     board,
     machine,
     requests,
+    discovery: atSteps(
+      discoveryBoard(api, memory.storageNode, nodeName),
+      nodeSteps.discovery,
+      points,
+    ),
     owners: liveOwners(api, nodeName),
     standings: (identity) => atSteps(storageNodeStore(api, identity), nodeSteps.standings, points),
     lease: atSteps({ renew }, nodeSteps.lease, points),
@@ -163,7 +172,9 @@ export function nodeParts(
         ...volumes.list().map(({ spec }) => spec.pool),
         ...requests.list().map(({ pool }) => pool),
       ]);
-      const declared = [...memory.pools.list()].map(toPoolDeclaration);
+      // Pools that cut nothing have a loop of their own.
+      const cutting = [...memory.pools.list()].filter(({ spec }) => !isDiscoverySpec(spec));
+      const declared = cutting.map(toPoolDeclaration);
       pools.update(declared, board.shown()?.labels ?? {}, held);
     },
     notSynced: () =>

@@ -22,6 +22,7 @@ import { volumeReconciler } from '../usecases/reconcile-volume.ts';
 import type { Run } from './command.ts';
 import { faultDirectoryVariable } from './fault-steps.ts';
 import { tellReplaced } from './machine.ts';
+import { discoveryLoop } from './node-discovery.ts';
 import { orphanLoop } from './node-orphans.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
@@ -92,6 +93,10 @@ export async function assemble(
   const orphans = orphanLoop(parts, {
     ...{ node: nodeName, log, rowOf, changed: reportSoon },
     onError: onError('an orphan is not gone'),
+  });
+  const discovery = discoveryLoop(parts, {
+    ...{ node: nodeName, log, lookEveryMs: config.discoveryLook },
+    onError: onError('discovery failed'),
   });
   const reporter = new NodeReporter({
     node: nodeName,
@@ -203,7 +208,13 @@ export async function assemble(
       unsettled = new Set(volumes.list().map(({ name }) => name));
       unsettled.forEach((name) => making.enqueue(name));
       listenToChanges();
-      await Promise.all([making.run(at), reporting.run(at), orphans.run(at), beat(at)]);
+      await Promise.all([
+        making.run(at),
+        reporting.run(at),
+        orphans.run(at),
+        discovery.run(at),
+        beat(at),
+      ]);
     },
   };
 }

@@ -1,6 +1,9 @@
 import { bytes } from '../model/bytes.ts';
+import type { VolumeClass } from '../model/claim.ts';
+import { discoveryBackend } from '../model/discovery.ts';
 import { nodeLabel, poolOfCapacityAnnotation, volumeName } from '../model/names.ts';
 import { isForCordon } from '../model/pod.ts';
+import { err } from '../model/result.ts';
 import type { LedgerVolume, Ledger } from '../scheduling/ledger.ts';
 import type { Lookup } from '../usecases/cluster.ts';
 import type { Log } from '../usecases/ports.ts';
@@ -181,11 +184,11 @@ export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = fa
       }
       if (name === undefined) {
         const object = defaultClass(state.classes.list());
-        return object && toVolumeClass(object);
+        return object && ofCuttingPool(toVolumeClass(object), state);
       }
       const path = resourcePath('storageclasses', { name });
       const object = state.classes.get(name) ?? (await readLive<StorageClass>(api, path));
-      return object && toVolumeClass(object);
+      return object && ofCuttingPool(toVolumeClass(object), state);
     },
     persistentVolume: async (name) => {
       const path = resourcePath('persistentvolumes', { name });
@@ -198,4 +201,13 @@ export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = fa
       return object && toLocalVolume(object);
     },
   };
+}
+
+/** A class that asks for new volumes of a pool whose volumes are found gets none, and hears why. */
+function ofCuttingPool(found: VolumeClass, { pools }: ClusterState): VolumeClass {
+  const pool = found.parameters.ok ? found.parameters.value.pool : '';
+  const why = `pool is "${pool}": a pool of backend ${discoveryBackend} makes no volumes; its claims name its own discovery.storageClassName`;
+  return pools.get(pool)?.spec.backend === discoveryBackend
+    ? { ...found, parameters: err(why) }
+    : found;
 }

@@ -1,3 +1,4 @@
+import type { CleanRequest, DiscoveredEntry } from '../model/discovery.ts';
 import type { ErasePolicy, FsType, VolumeMode, VolumePhase } from '../model/volume.ts';
 import type { ObjectMeta } from './objects.ts';
 
@@ -19,6 +20,8 @@ export interface StoragePoolObject {
     nodeSelector?: Record<string, string>;
     backend: string;
     loop?: LoopSource;
+    /** Read and checked where it is used. */
+    discovery?: object;
     /** What becomes of things in the pool that nobody asks for; `keepFor` is 7 days where not given. */
     orphans?: { keepFor?: string };
   };
@@ -81,14 +84,23 @@ export interface StorageNodeObject {
   apiVersion?: string;
   kind?: string;
   metadata: ObjectMeta & { name: string };
-  spec?: { purge?: PurgeEntry[] };
+  spec?: { purge?: PurgeEntry[]; clean?: CleanRequest[] };
   status?: {
     machineID?: string;
     agentVersion?: string;
     generation?: number;
     pools?: PoolStatusOnNode[];
     orphans?: Orphan[];
+    discovered?: DiscoveredPoolObject[];
   };
+}
+
+/** What was found for a pool of the backend `discovery`. */
+export interface DiscoveredPoolObject {
+  pool: string;
+  healthy: boolean;
+  message?: string;
+  entries: (Omit<DiscoveredEntry, 'bytes'> & { bytes: number })[];
 }
 
 export interface LocalVolumeObject {

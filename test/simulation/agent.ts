@@ -15,6 +15,7 @@ const config: NodeConfig = {
   namespace: 'berth-system',
   runDir: '/run',
   leaseRenew: 40_000,
+  discoveryLook: 3_600_000,
   reportDelay: 100,
   listenAddress: '',
   port: 0,

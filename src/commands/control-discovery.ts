@@ -1,0 +1,72 @@
+import { isDiscoverySpec, parseDiscoverySpec } from '../backends/discovery-options.ts';
+import type { ClusterState } from '../kube/cluster-state.ts';
+import { nodeOfMedium, nodesWithMedia, type ReadDiscovery } from '../kube/discovery-facts.ts';
+import { isOnHost } from '../kube/medium-volumes.ts';
+import type { Node, PersistentVolume } from '../kube/objects.ts';
+import {
+  hostnameLabel,
+  mediumAnnotation,
+  provisionedByAnnotation,
+  provisioner,
+} from '../model/names.ts';
+import { ok } from '../model/result.ts';
+
+export const readDiscovery: ReadDiscovery = (spec) => {
+  if (!isDiscoverySpec(spec)) {
+    return undefined;
+  }
+  const parsed = parseDiscoverySpec(spec);
+  return parsed.ok ? ok(parsed.value.plan) : parsed;
+};
+
+/** Which nodes have media to be looked after anew, after a change. */
+export function listenToDiscovery(state: ClusterState, enqueue: (node: string) => void): void {
+  const all = (): void => nodesWithMedia(state).forEach(enqueue);
+  state.storageNodes.onChange((before, after) => {
+    const [was, is] = [before, after].map((one) =>
+      JSON.stringify([one?.spec?.clean, one?.status?.discovered]),
+    );
+    if (was !== is) {
+      enqueue((after ?? before)?.metadata.name ?? '');
+    }
+  });
+  state.persistentVolumes.onChange((before, after) => {
+    const volume = after ?? before;
+    if (volume) {
+      nodesConcerned(volume, state).forEach(enqueue);
+    }
+  });
+  state.pools.onChange((before, after) => {
+    if (isDiscoverySpec((after ?? before)?.spec)) {
+      all();
+    }
+  });
+  state.classes.onChange(all);
+  state.nodes.onChange((before, after) => {
+    if (labelsOf(before) !== labelsOf(after)) {
+      enqueue((after ?? before)?.metadata?.name ?? '');
+    }
+  });
+}
+
+function labelsOf(node: Node | undefined): string | undefined {
+  return node && JSON.stringify(node.metadata?.labels);
+}
+
+function nodesConcerned(volume: PersistentVolume, state: ClusterState): readonly string[] {
+  const { annotations = {} } = volume.metadata ?? {};
+  const own = nodeOfMedium(volume);
+  if (own !== undefined) {
+    const id = annotations[mediumAnnotation];
+    const others = [...state.storageNodes.list()].filter(({ status }) =>
+      status?.discovered?.some(({ entries }) => entries.some((entry) => entry.id === id)),
+    );
+    return [own, ...others.map(({ metadata }) => metadata.name)];
+  }
+  return annotations[provisionedByAnnotation] === provisioner
+    ? []
+    : nodesWithMedia(state).filter((name) => {
+        const hostname = state.nodes.get(name)?.metadata?.labels?.[hostnameLabel];
+        return hostname !== undefined && isOnHost(volume, hostname);
+      });
+}
