@@ -6,6 +6,7 @@ import type { Node, PersistentVolume } from '../kube/objects.ts';
 import {
   hostnameLabel,
   mediumAnnotation,
+  poolNameLabel,
   provisionedByAnnotation,
   provisioner,
 } from '../model/names.ts';
@@ -19,8 +20,11 @@ export const readDiscovery: ReadDiscovery = (spec) => {
   return parsed.ok ? ok(parsed.value.plan) : parsed;
 };
 
+type Tell = (loop: 'discovery' | 'pool-status', key: string) => void;
+
 /** Which nodes have media to be looked after anew, after a change. */
-export function listenToDiscovery(state: ClusterState, enqueue: (node: string) => void): void {
+export function listenToDiscovery(state: ClusterState, tell: Tell): void {
+  const enqueue = (node: string): void => tell('discovery', node);
   const all = (): void => nodesWithMedia(state).forEach(enqueue);
   state.storageNodes.onChange((before, after) => {
     const [was, is] = [before, after].map((one) =>
@@ -28,12 +32,18 @@ export function listenToDiscovery(state: ClusterState, enqueue: (node: string) =
     );
     if (was !== is) {
       enqueue((after ?? before)?.metadata.name ?? '');
+      const found = [before, after].flatMap((one) => one?.status?.discovered ?? []);
+      found.forEach(({ pool }) => tell('pool-status', pool));
     }
   });
   state.persistentVolumes.onChange((before, after) => {
     const volume = after ?? before;
     if (volume) {
       nodesConcerned(volume, state).forEach(enqueue);
+      const pool = volume.metadata?.labels?.[poolNameLabel];
+      if (pool !== undefined) {
+        tell('pool-status', pool);
+      }
     }
   });
   state.pools.onChange((before, after) => {

@@ -157,7 +157,7 @@ function listen(parts: ControlParts, enqueue: Enqueue): void {
   listenToRoom(parts, enqueue);
   listenToNodes(parts.state, (volume) => enqueue('node-loss', volume));
   listenToPools(parts, enqueue);
-  listenToDiscovery(parts.state, (node) => enqueue('discovery', node));
+  listenToDiscovery(parts.state, enqueue);
 }
 
 function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
@@ -206,10 +206,8 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
 
 function listenToPools({ state }: ControlParts, enqueue: Enqueue): void {
   state.storageNodes.onChange((before, after) => {
-    const stati = [before?.status, after?.status];
-    const found = stati.flatMap((status) => status?.discovered?.map(({ pool }) => pool) ?? []);
-    const cut = stati.flatMap((status) => status?.pools?.map(({ name }) => name) ?? []);
-    for (const name of new Set([...cut, ...found])) {
+    const pools = [...(before?.status?.pools ?? []), ...(after?.status?.pools ?? [])];
+    for (const name of new Set(pools.map((pool) => pool.name))) {
       enqueue('pool-status', name);
     }
   });

@@ -20,10 +20,15 @@ export interface DiscoveryLoopOptions {
   readonly onError: (key: string, error: unknown, pauseMs: number | undefined) => void;
 }
 
+export interface DiscoveryLoop {
+  /** To be called when all is read. */
+  readonly run: (signal: AbortSignal) => Promise<void>;
+}
+
 const lookKey = 'look';
 
 /** Finds the media of discovery pools, and cleans those that it is asked to. */
-export function discoveryLoop(parts: NodeParts, options: DiscoveryLoopOptions) {
+export function discoveryLoop(parts: NodeParts, options: DiscoveryLoopOptions): DiscoveryLoop {
   const { memory, discovery: board } = parts;
   const { node, log, lookEveryMs, onError } = options;
 
@@ -103,8 +108,7 @@ export function discoveryLoop(parts: NodeParts, options: DiscoveryLoopOptions) {
   }
 
   return {
-    /** To be called when all is read. */
-    run: async (signal: AbortSignal): Promise<void> => {
+    run: async (signal) => {
       listen();
       lookSoon();
       await Promise.all([looking.run(signal), cleaning.run(signal), keepLooking(signal)]);

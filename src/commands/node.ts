@@ -3,11 +3,9 @@ import type { nodeSettings } from '../config/node-settings.ts';
 import { listen } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { openCluster } from '../kube/client.ts';
-import { toShownNode } from '../kube/node-board.ts';
+import { factsOfNode } from '../kube/node-board.ts';
 import { isNewsForAgent } from '../kube/node-volumes.ts';
-import type { Node } from '../kube/objects.ts';
 import { describeError } from '../model/errors.ts';
-import { poolOfCapacityAnnotation } from '../model/names.ts';
 import { faultPoints } from '../platform/fault-points.ts';
 import { jsonLog } from '../platform/log.ts';
 import { readMachineId } from '../platform/machine-id.ts';
@@ -164,7 +162,7 @@ export async function assemble(
     };
     memory.pools.onChange(poolsChanged);
     memory.nodes.onChange((before, after) => {
-      if (facts(before) !== facts(after)) {
+      if (factsOfNode(before) !== factsOfNode(after)) {
         poolsChanged();
       }
     });
@@ -217,11 +215,4 @@ export async function assemble(
       ]);
     },
   };
-}
-
-/** All that the agent reads of its Node, as one text. */
-function facts(node: Node | undefined): string {
-  const { labels, annotations } = toShownNode(node ?? {});
-  const own = Object.entries(annotations).filter(([key]) => poolOfCapacityAnnotation(key));
-  return JSON.stringify([node !== undefined, labels, own]);
 }

@@ -1,13 +1,9 @@
-import type { CleanRequest, DiscoveryPlan, DiscoveryPool } from '../model/discovery.ts';
+import type { DiscoveryPlan, DiscoveryPool } from '../model/discovery.ts';
 import { hostnameLabel, mediumAnnotation, mediumNodeAnnotation } from '../model/names.ts';
 import { selectsNode } from '../model/pool-selector.ts';
 import type { Result } from '../model/result.ts';
-import {
-  whyShared,
-  type DiscoveryFacts,
-  type MediumVolume,
-  type OfferedPool,
-} from '../usecases/decide-discovery.ts';
+import { whyShared } from '../usecases/decide-discovery.ts';
+import type { DiscoveryFacts, MediumVolume, OfferedPool } from '../usecases/medium-facts.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { StoragePoolObject } from './custom-objects.ts';
 import { toDiscovered } from './discovery-board.ts';
@@ -42,7 +38,7 @@ export function discoveryFacts(
       offered(object, { labels: metadata?.labels ?? {}, volumes, classes: state.classes }, read),
     ),
     found: toDiscovered(storageNode?.status?.discovered),
-    requests: (storageNode?.spec?.clean ?? []) as readonly CleanRequest[],
+    requests: storageNode?.spec?.clean ?? [],
     elsewhere: (id) => elsewhere(node, id, state),
   };
 }

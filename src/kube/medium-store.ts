@@ -9,7 +9,7 @@ import {
   mediumNodeAnnotation,
   poolNameLabel,
 } from '../model/names.ts';
-import type { MediumVolume } from '../usecases/decide-discovery.ts';
+import type { MediumVolume } from '../usecases/medium-facts.ts';
 import type { MediumStore } from '../usecases/keep-discovery.ts';
 import { isConflict, isNotFound, type KubeApi } from './api.ts';
 import type { StorageNodeObject } from './custom-objects.ts';

@@ -12,7 +12,7 @@ import {
   provisionedByAnnotation,
 } from '../model/names.ts';
 import { formatQuantity, parseQuantity } from '../model/quantity.ts';
-import type { MediumVolume } from '../usecases/decide-discovery.ts';
+import type { MediumVolume } from '../usecases/medium-facts.ts';
 import type { PersistentVolume, StorageClass } from './objects.ts';
 
 const staticProvisioner = 'local-volume-provisioner-';
@@ -23,12 +23,10 @@ export function toMediumVolume(object: PersistentVolume): MediumVolume | undefin
   if (spec.local === undefined) {
     return undefined;
   }
-  const { annotations = {}, labels = {} } = metadata;
+  const { name = '', uid = '', resourceVersion = '', annotations = {}, labels = {} } = metadata;
   const capacity = parseQuantity(spec.capacity?.['storage'] ?? '');
   return {
-    name: metadata.name ?? '',
-    uid: metadata.uid ?? '',
-    resourceVersion: metadata.resourceVersion ?? '',
+    ...{ name, uid, resourceVersion },
     id: annotations[mediumAnnotation],
     pool: labels[poolNameLabel] ?? '',
     isStatic: annotations[provisionedByAnnotation]?.startsWith(staticProvisioner) === true,

@@ -5,14 +5,13 @@ import type {
   DiscoveryPool,
 } from '../model/discovery.ts';
 import type { ClaimStore } from './cluster.ts';
+import { decideDiscovery, mayBeOffered } from './decide-discovery.ts';
 import {
-  decideDiscovery,
   isUnclaimed,
-  mayBeOffered,
   type DiscoveryAction,
   type DiscoveryFacts,
   type MediumVolume,
-} from './decide-discovery.ts';
+} from './medium-facts.ts';
 import { allSettled } from './all-settled.ts';
 import type { EventSink, Log, Now, ObjectRef } from './ports.ts';
 
@@ -97,7 +96,8 @@ async function act(
     case 'forget':
       return media.forget(node, action.request);
     case 'warn':
-      return warn(action.volume, `node ${node}: ${action.text}`, ports);
+      warn(action.volume, `node ${node}: ${action.text}`, ports);
+      return;
   }
 }
 

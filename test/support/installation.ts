@@ -35,6 +35,8 @@ export interface RoleOptions {
   readonly flags?: readonly string[];
   /** Tells several of a kind apart. */
   readonly name?: string;
+  /** Of mounts that are made while it runs, to a hollow agent; none where not given. */
+  readonly propagation?: 'slave';
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -90,7 +92,9 @@ export class Installation {
     binds.forEach(([, path = '']) => mkdirSync(path, { recursive: true }));
     const script =
       'while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"';
-    const prefix = ['unshare', '--mount', 'sh', '-ec', script, 'sh', ...binds.flat(), '--'];
+    const { propagation = 'private' } = options;
+    const unshare = ['unshare', '--mount', '--propagation', propagation];
+    const prefix = [...unshare, 'sh', '-ec', script, 'sh', ...binds.flat(), '--'];
     const { spec, ops } = await this.#agentSpec(nodeName, options);
     const { env = {} } = options;
     const program = await this.cluster.startProgram({ ...spec, env, prefix: () => prefix });
