@@ -1,10 +1,13 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events';
 import { RefusedError, UsageError } from './commands/command.ts';
 import { commands, findCommand } from './commands/index.ts';
 import { describeSettings } from './config/settings.ts';
 
 const { word, args, command } = findCommand(process.argv.slice(2));
 const stopping = new AbortController();
+// Every loop and every pause of a role listens.
+setMaxListeners(100, stopping.signal);
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => stopping.abort());
 }

@@ -1,9 +1,10 @@
-import { opendir, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { opendir, realpath, rmdir, unlink } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { errorCode, ifThere } from '../platform/files.ts';
 import { readMounts } from '../platform/mount-points.ts';
 import { openFolder, type OpenFolder } from '../platform/open-folder.ts';
 import type { RunCommand } from '../platform/run-command.ts';
+import { mediumOfMount } from './discovery-medium.ts';
 
 /** Where fsck puts what it finds; mkfs of ext2, 3 and 4 makes it, and it stays. */
 const rescueFolder = 'lost+found';
@@ -19,24 +20,25 @@ interface Emptying {
  * what the path leads to later: should it be unmounted meanwhile, the directory underneath is
  * left alone. Links are removed and not followed; what is mounted below is not entered.
  *
- * @param mountId - the mount that was found at `path`
+ * @param id - what the filesystem that was found at `path` is known by
  * @returns what was done, for people
- * @throws Error where another mount, or none, is at the path, and where something is left
+ * @throws Error where another one, or none, is mounted at the path, and where something is left
  */
 export async function emptyFilesystem(
-  path: string,
-  mountId: string | undefined,
+  { path, id }: { readonly path: string; readonly id: string },
   run: RunCommand,
   signal: AbortSignal,
 ): Promise<string> {
   const folder = await openFolder(path);
   try {
-    if (folder.mountId !== mountId) {
+    const mount = (await readMounts()).find((one) => one.id === folder.mountId);
+    const point = join(await realpath(dirname(path)), basename(path));
+    // The number of a mount alone proves nothing: the kernel gives it to the next one.
+    if (mount?.point !== point || (await mediumOfMount(mount, path, run)).id !== id) {
       throw new Error(`${path} is not the mount any more that was found there`);
     }
-    const fsType = (await readMounts()).find(({ id }) => id === mountId)?.fsType ?? '';
     const work: Emptying = { run, signal, removed: 0 };
-    const keep = fsType.startsWith('ext') ? rescueFolder : undefined;
+    const keep = mount.fsType.startsWith('ext') ? rescueFolder : undefined;
     await empty(folder, keep, work);
     const left = (await listNames(folder.path)).filter((name) => name !== keep);
     if (left.length > 0) {

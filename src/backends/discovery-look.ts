@@ -137,7 +137,7 @@ async function filesystem(named: Named, directory: string, around: Around): Prom
   const { blocks, bsize } = await statfs(named.path);
   const seen: Seen = {
     ...named,
-    ...{ kind: 'filesystem', id, extent, bytes: bytes(blocks * bsize), source: mount.id },
+    ...{ kind: 'filesystem', id, extent, bytes: bytes(blocks * bsize) },
     use: podMount(mount, mounts),
   };
   const why = await whyNotOffered(named, mount, { directory, mounts });

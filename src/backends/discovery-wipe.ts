@@ -1,9 +1,11 @@
 import { constants } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { formatBytes, MiB, type Bytes } from '../model/bytes.ts';
 import type { DeviceCleaning } from '../model/discovery.ts';
-import { whoUses } from '../platform/device-facts.ts';
+import { listDisks } from '../platform/block-devices.ts';
+import { deviceNumber, readDevice, whoUses } from '../platform/device-facts.ts';
 import type { RunCommand } from '../platform/run-command.ts';
+import { mediumOfDevice } from './discovery-medium.ts';
 
 /** Where filesystems, partition tables and volume managers have their marks. */
 const endBytes = MiB;
@@ -12,6 +14,8 @@ const chunkBytes = 4 * MiB;
 export interface WipedDevice {
   /** The kernel's path of it. */
   readonly path: string;
+  /** What the device that was found is known by. */
+  readonly id: string;
   readonly bytes: Bytes;
 }
 
@@ -22,7 +26,7 @@ export interface WipedDevice {
  * @throws Error while anybody uses it
  */
 export async function wipeDevice(
-  { path, bytes: size }: WipedDevice,
+  { path, id, bytes: size }: WipedDevice,
   method: DeviceCleaning,
   run: RunCommand,
   signal: AbortSignal,
@@ -37,8 +41,10 @@ export async function wipeDevice(
   // As long as it is held, the kernel gives its name to no other device.
   const handle = await open(path, constants.O_RDWR);
   try {
-    if (!(await stat(path)).isBlockDevice()) {
-      throw new Error(`${path} is no device any more`);
+    const facts = await readDevice(deviceNumber(await handle.stat({ bigint: true })));
+    const disks = await listDisks(run)();
+    if (facts?.bytes !== size || (await mediumOfDevice(facts, disks, run)).id !== id) {
+      throw new Error(`${path} is not the device any more that was found there`);
     }
     // Also makes the kernel forget partitions that were made on it. Refused while it is in use.
     await run('wipefs', ['--all', path], signal);

@@ -6,15 +6,15 @@ import { wipeDevice } from './discovery-wipe.ts';
 /** Cleans what a discovery directory holds, as its pool asks. */
 export function cleanMedium(run: RunCommand): CleanMedium {
   return async (entry, { clean }, signal) => {
-    const { kind, path, source = '', bytes, use } = entry;
+    const { kind, path, id = '', source = '', bytes, use } = entry;
     if (use !== undefined) {
       throw new Error(use);
     }
     if (kind === 'device') {
-      return wipeDevice({ path: source, bytes }, clean.device, run, signal);
+      return wipeDevice({ path: source, id, bytes }, clean.device, run, signal);
     }
     return clean.filesystem === 'none'
       ? 'its files are left as they are'
-      : emptyFilesystem(path, source, run, signal);
+      : emptyFilesystem({ path, id }, run, signal);
   };
 }

@@ -16,7 +16,7 @@ export interface FoundEntry {
   readonly id?: string | undefined;
   readonly bytes: Bytes;
   readonly mode: VolumeMode;
-  /** The id of the mount, or the kernel's path of the device. */
+  /** The kernel's path of a device. */
   readonly source?: string | undefined;
   /** Why nobody may have it, and why it is not touched either. */
   readonly refusal?: string | undefined;

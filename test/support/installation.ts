@@ -91,7 +91,7 @@ export class Installation {
     const binds = nodeFolders.map((path) => [this.hollowFolder(nodeName, path), path]);
     binds.forEach(([, path = '']) => mkdirSync(path, { recursive: true }));
     const script =
-      'while [ "$1" != -- ]; do mount --bind "$1" "$2"; shift 2; done; shift; exec "$@"';
+      'while [ "$1" != -- ]; do mount --rbind "$1" "$2"; shift 2; done; shift; exec "$@"';
     const { propagation = 'private' } = options;
     const unshare = ['unshare', '--mount', '--propagation', propagation];
     const prefix = [...unshare, 'sh', '-ec', script, 'sh', ...binds.flat(), '--'];
