@@ -113,9 +113,8 @@ function loopsOf(
       keys: () => keysOf(state.pods.list()),
     },
     {
-      name: 'discovery',
+      ...{ name: 'discovery', workers: 4 },
       reconcile: keepDiscovery(parts),
-      workers: 4,
       keys: () => nodesWithMedia(state),
     },
     {

@@ -3,6 +3,7 @@ import { lookForMedia } from '../backends/discovery-look.ts';
 import { isDiscoverySpec, parseDiscoverySpec } from '../backends/discovery-options.ts';
 import { toPoolDeclaration } from '../kube/storage-pools.ts';
 import type { DiscoveryPool } from '../model/discovery.ts';
+import { describeError } from '../model/errors.ts';
 import { selectsNode } from '../model/pool-selector.ts';
 import { DirectoryWatch, signsOf } from '../platform/directory-signs.ts';
 import { runCommand } from '../platform/run-command.ts';
@@ -11,14 +12,7 @@ import { Controller } from '../usecases/controller.ts';
 import type { FoundPool } from '../usecases/discovery-ports.ts';
 import type { Log } from '../usecases/ports.ts';
 import { DiscoveryTender } from '../usecases/tend-discovery.ts';
-import type { NodeParts } from './node-parts.ts';
-
-export interface DiscoveryLoopOptions {
-  readonly node: string;
-  readonly log: Log;
-  readonly lookEveryMs: number;
-  readonly onError: (key: string, error: unknown, pauseMs: number | undefined) => void;
-}
+import type { NodeConfig, NodeParts } from './node-parts.ts';
 
 export interface DiscoveryLoop {
   /** To be called when all is read. */
@@ -28,9 +22,11 @@ export interface DiscoveryLoop {
 const lookKey = 'look';
 
 /** Finds the media of discovery pools, and cleans those that it is asked to. */
-export function discoveryLoop(parts: NodeParts, options: DiscoveryLoopOptions): DiscoveryLoop {
+export function discoveryLoop(parts: NodeParts, config: NodeConfig, log: Log): DiscoveryLoop {
   const { memory, discovery: board } = parts;
-  const { node, log, lookEveryMs, onError } = options;
+  const { nodeName: node, discoveryLook: lookEveryMs } = config;
+  const onError = (key: string, error: unknown, pauseMs: number | undefined): void =>
+    log.warn('discovery failed', { key, error: describeError(error), pauseMs });
 
   /** The pools of this node; those that cannot be read have their mistakes in place of a plan. */
   function declared() {

@@ -92,10 +92,7 @@ export async function assemble(
     ...{ node: nodeName, log, rowOf, changed: reportSoon },
     onError: onError('an orphan is not gone'),
   });
-  const discovery = discoveryLoop(parts, {
-    ...{ node: nodeName, log, lookEveryMs: config.discoveryLook },
-    onError: onError('discovery failed'),
-  });
+  const discovery = discoveryLoop(parts, config, log);
   const reporter = new NodeReporter({
     node: nodeName,
     board,

@@ -29,7 +29,7 @@ export function toMediumVolume(object: PersistentVolume): MediumVolume | undefin
     ...{ name, uid, resourceVersion },
     id: annotations[mediumAnnotation],
     pool: labels[poolNameLabel] ?? '',
-    isStatic: annotations[provisionedByAnnotation]?.startsWith(staticProvisioner) === true,
+    isStatic: isStatic(object),
     path: spec.local.path,
     bytes: capacity.ok ? capacity.value : 0,
     mode: spec.volumeMode === 'Block' ? 'Block' : 'Filesystem',
@@ -39,6 +39,11 @@ export function toMediumVolume(object: PersistentVolume): MediumVolume | undefin
     reclaimPolicy: spec.persistentVolumeReclaimPolicy ?? 'Retain',
     deleting: metadata.deletionTimestamp !== undefined,
   };
+}
+
+function isStatic({ metadata }: PersistentVolume): boolean {
+  const maker = metadata?.annotations?.[provisionedByAnnotation];
+  return maker?.startsWith(staticProvisioner) === true;
 }
 
 /** Whether a PersistentVolume can be used on a node only by its hostname. */

@@ -18,6 +18,10 @@ const soon = { timeoutMs: 30_000, intervalMs: 20 };
 const directory = '/var/lib/berth/found';
 const className = 'found';
 
+function isStanding({ metadata, status }: PersistentVolume, phase: string): boolean {
+  return status?.phase === phase && metadata?.deletionTimestamp === undefined;
+}
+
 describe('media that are found', function () {
   this.timeout(180_000);
   let cluster: Cluster;
@@ -100,11 +104,10 @@ describe('media that are found', function () {
       `a volume of ${name} that is ${phase}`,
       async () =>
         (await volumes()).find(
-          ({ metadata, spec, status }) =>
-            spec?.local?.path === `${directory}/${name}` &&
-            status?.phase === phase &&
-            metadata?.deletionTimestamp === undefined &&
-            metadata?.uid !== notUid,
+          (one) =>
+            one.spec?.local?.path === `${directory}/${name}` &&
+            one.metadata?.uid !== notUid &&
+            isStanding(one, phase),
         ),
       { ...soon, explain },
     );
@@ -117,7 +120,7 @@ describe('media that are found', function () {
       ],
       null,
       1,
-    ) + (await agent.program.tail());
+    ) + agent.program.tail();
 
   const noVolumeAt = (name: string) =>
     waitFor(
