@@ -22,6 +22,10 @@ function isStanding({ metadata, status }: PersistentVolume, phase: string): bool
   return status?.phase === phase && metadata?.deletionTimestamp === undefined;
 }
 
+function isAt({ metadata, spec }: PersistentVolume, path: string, notUid: string): boolean {
+  return spec?.local?.path === path && metadata?.uid !== notUid;
+}
+
 describe('media that are found', function () {
   this.timeout(180_000);
   let cluster: Cluster;
@@ -104,10 +108,7 @@ describe('media that are found', function () {
       `a volume of ${name} that is ${phase}`,
       async () =>
         (await volumes()).find(
-          (one) =>
-            one.spec?.local?.path === `${directory}/${name}` &&
-            one.metadata?.uid !== notUid &&
-            isStanding(one, phase),
+          (one) => isStanding(one, phase) && isAt(one, `${directory}/${name}`, notUid),
         ),
       { ...soon, explain },
     );
