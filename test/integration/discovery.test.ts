@@ -148,22 +148,23 @@ describe('media that are found', function () {
   it('are offered whole, bound by the ordinary scheduler, cleaned, and offered anew', async () => {
     await mountedDisk('disk1');
     const first = await volumeAt('disk1');
-    expect(first.spec?.storageClassName).to.equal(className);
-    expect(first.spec?.persistentVolumeReclaimPolicy).to.equal('Delete');
-    expect(JSON.stringify(first.spec?.nodeAffinity)).to.include('h1.local');
-    expect(first.metadata?.labels?.['berth.dev/pool']).to.equal('found');
+    const { metadata = {}, spec = {} } = first;
+    expect(spec.storageClassName).to.equal(className);
+    expect(spec.persistentVolumeReclaimPolicy).to.equal('Delete');
+    expect(JSON.stringify(spec.nodeAffinity)).to.include('h1.local');
+    expect(metadata.labels?.['berth.dev/pool']).to.equal('found');
 
     const bound = await use('one', '4Mi');
-    expect(bound.metadata?.uid).to.equal(first.metadata?.uid);
+    expect(bound.metadata?.uid).to.equal(metadata.uid);
     await writeFile(join(outside, 'disk1', '.secret'), 'of the first');
     await release('one');
 
-    const second = await volumeAt('disk1', 'Available', first.metadata?.uid);
-    expect(second.metadata?.name).to.equal(first.metadata?.name);
+    const second = await volumeAt('disk1', 'Available', metadata.uid);
+    expect(second.metadata?.name).to.equal(metadata.name);
     expect(await readdir(join(outside, 'disk1'))).to.deep.equal(['lost+found']);
-    expect(await kube.event(first.metadata?.name ?? '', 'MediumCleaned')).to.include('1 files');
-    const { spec } = await kube.get<StorageNodeObject>('StorageNode', 'h1');
-    expect(spec?.clean).to.deep.equal([]);
+    expect(await kube.event(metadata.name ?? '', 'MediumCleaned')).to.include('1 files');
+    const { spec: asked } = await kube.get<StorageNodeObject>('StorageNode', 'h1');
+    expect(asked?.clean).to.deep.equal([]);
   });
 
   it('are withdrawn when they vanish, and told of when somebody has them', async () => {
