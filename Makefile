@@ -13,8 +13,8 @@ CLUSTER := $(TSX) test/cluster/main.ts
 INSTALLED := node_modules/.package-lock.json
 ROLES := dist/berth.js
 
-.PHONY: help build lint test test-unit test-integration test-harness e2e chaos bench demo \
-  prerequisites prerequisites-nodes cluster-up cluster-down cluster-status coverage clean
+.PHONY: help build lint test test-unit test-integration test-harness test-vm e2e chaos bench demo \
+  prerequisites prerequisites-nodes prerequisites-guest cluster-up cluster-down cluster-status coverage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-20s %s\n", $$1, $$2 }'
@@ -30,7 +30,7 @@ build: node_modules ## compile to dist/
 lint: node_modules ## types, lint, import rules, dead code, format
 	npm run typecheck && npm run lint
 
-test: build prerequisites-nodes ## everything; ends with "N passed, N failed"
+test: build prerequisites-nodes prerequisites-guest ## everything; ends with "N passed, N failed"
 	$(TSX) test/run-all.ts
 
 test-unit: node_modules ## decisions without the world, and backends on real disks
@@ -41,6 +41,9 @@ test-integration: build prerequisites ## against a real control plane
 
 test-harness: node_modules prerequisites-nodes ## the local cluster itself
 	$(MOCHA) 'test/harness/**/*.test.ts'
+
+test-vm: node_modules prerequisites-guest ## in a virtual machine, with LVM, quotas, encryption: FILE=test/vm/NAME.test.ts
+	@$(TSX) test/guest/main.ts $(FILE)
 
 e2e: build prerequisites-nodes ## with real kubelets and disks
 	$(MOCHA) 'test/e2e/**/*.test.ts'
@@ -64,6 +67,9 @@ prerequisites: ## install what a local control plane needs
 
 prerequisites-nodes: ## install what local nodes with real containers need too
 	@test/cluster/prerequisites.sh nodes
+
+prerequisites-guest: ## install what a virtual machine for tests needs
+	@test/cluster/prerequisites.sh guest
 
 cluster-up: node_modules prerequisites-nodes ## start a local cluster: NAME=berth KUBELETS=3 HOLLOW=0
 	@$(CLUSTER) up --name $(NAME) --kubelets $(KUBELETS) --hollow $(HOLLOW)

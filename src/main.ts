@@ -6,8 +6,8 @@ import { describeSettings } from './config/settings.ts';
 
 const { word, args, command } = findCommand(process.argv.slice(2));
 const stopping = new AbortController();
-// Every loop and every pause of a role listens.
-setMaxListeners(100, stopping.signal);
+// Each loop of a role waits for it, and there are more of them than ten.
+setMaxListeners(0, stopping.signal);
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => stopping.abort());
 }

@@ -12,6 +12,7 @@ const suites = [
   'unit',
   'simulation',
   'backends',
+  'vm',
   'harness',
   'integration',
   'e2e',
@@ -19,10 +20,18 @@ const suites = [
 ] as const;
 const reporter = join(import.meta.dirname, 'support/tally-reporter.ts');
 
+function commandOf(suite: string, file: string): [string, string[]] {
+  if (suite === 'vm') {
+    return [process.execPath, ['--import', 'tsx', 'test/guest/main.ts', '--tally', file]];
+  }
+  const args = ['mocha', '--reporter', reporter, '--reporter-option', `file=${file}`];
+  return ['npx', [...args, `test/${suite}/**/*.test.ts`]];
+}
+
 async function runSuite(suite: string, file: string): Promise<Tally> {
   console.log(`\n=== ${suite}`);
-  const args = ['mocha', '--reporter', reporter, '--reporter-option', `file=${file}`];
-  const child = spawn('npx', [...args, `test/${suite}/**/*.test.ts`], { stdio: 'inherit' });
+  const [program, args] = commandOf(suite, file);
+  const child = spawn(program, args, { stdio: 'inherit' });
   const [code] = (await once(child, 'exit')) as [number | null];
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as Tally;

@@ -2,6 +2,7 @@ import type { Bytes } from '../model/bytes.ts';
 import type { DeviceSelector } from '../model/device-selector.ts';
 import type { Disk } from '../model/disk.ts';
 import type { Result } from '../model/result.ts';
+import type { VolumeForm } from '../model/volume.ts';
 import type { RunCommand } from '../platform/run-command.ts';
 import type { InTurn } from '../usecases/one-at-a-time.ts';
 import type { Now, StorageBackend } from '../usecases/ports.ts';
@@ -25,6 +26,8 @@ export interface PoolDisks {
 export interface PoolDisk {
   readonly disk: Disk;
   readonly selected: boolean;
+  /** The other pool of this node that has it already. */
+  readonly takenBy?: string | undefined;
 }
 
 /** What a backend gets from the agent that runs it. */
@@ -51,6 +54,12 @@ export interface PoolPlan {
    * it cannot change. Missing for a pool that is made of whatever disks its selector names.
    */
   readonly source?: string | undefined;
+  /** What a pod gets: only a device can be handed to it raw, as `volumeMode: Block` asks. */
+  readonly gives: VolumeForm;
+  /** Volumes keep the size that they were made with. */
+  readonly fixedSize?: boolean;
+  /** The directory it lies in, where it lies in one: it is as well as the disks below that. */
+  readonly directory?: string | undefined;
   /** What a volume of `wanted` usable bytes occupies of this pool. The same wherever it is asked. */
   readonly allocatedFor: (wanted: Bytes) => Bytes;
   readonly open: (around: BackendSurroundings) => StorageBackend;

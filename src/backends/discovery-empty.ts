@@ -34,7 +34,7 @@ export async function emptyFilesystem(
     const mount = (await readMounts()).find((one) => one.id === folder.mountId);
     const point = join(await realpath(dirname(path)), basename(path));
     // The number of a mount alone proves nothing: the kernel gives it to the next one.
-    if (mount?.point !== point || (await mediumOfMount(mount, path, run)).id !== id) {
+    if (mount?.mountPoint !== point || (await mediumOfMount(mount, path, run)).id !== id) {
       throw new Error(`${path} is not the mount any more that was found there`);
     }
     const work: Emptying = { run, signal, removed: 0 };

@@ -129,7 +129,7 @@ async function device(named: Named, number: string, { disks, run }: Around): Pro
 async function filesystem(named: Named, directory: string, around: Around): Promise<Seen> {
   const { mounts, run } = around;
   const point = join(await realpath(directory), named.name);
-  const mount = mounts.filter((one) => one.point === point).at(-1);
+  const mount = mounts.filter((one) => one.mountPoint === point).at(-1);
   if (mount === undefined) {
     return refused(named, 'it is a directory, and nothing is mounted on it');
   }
@@ -165,8 +165,8 @@ function podMount(entry: Mount, mounts: readonly Mount[]): string | undefined {
     (one) =>
       one.device === entry.device &&
       isWithin(one.root, entry.root) &&
-      one.point.includes('/volumes/kubernetes.io~'),
-  )?.point;
+      one.mountPoint.includes('/volumes/kubernetes.io~'),
+  )?.mountPoint;
   return point && `it is mounted at ${point}`;
 }
 

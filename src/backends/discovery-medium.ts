@@ -3,7 +3,7 @@ import type { Disk } from '../model/disk.ts';
 import { probe, readDevice, type DeviceFacts } from '../platform/device-facts.ts';
 import { deviceNumber } from '../platform/device-facts.ts';
 import { ifThere } from '../platform/files.ts';
-import type { Mount } from '../platform/mount-points.ts';
+import { mountHolding, type Mount } from '../platform/mount-points.ts';
 import type { RunCommand } from '../platform/run-command.ts';
 import { realpath, stat } from 'node:fs/promises';
 
@@ -99,13 +99,11 @@ export async function placeOf(
   mounts: readonly Mount[],
 ): Promise<{ readonly device: string; readonly root: string } | undefined> {
   const real = await realpath(path);
-  const holding = mounts.filter(({ point }) => isWithin(real, point));
-  const longest = Math.max(...holding.map(({ point }) => point.length));
-  const mount = holding.filter(({ point }) => point.length === longest).at(-1);
+  const mount = mountHolding(real, mounts);
   if (mount === undefined) {
     return undefined;
   }
-  const inside = real.slice(mount.point === '/' ? 0 : mount.point.length);
+  const inside = real.slice(mount.mountPoint === '/' ? 0 : mount.mountPoint.length);
   const root = `${mount.root === '/' ? '' : mount.root}${inside}` || '/';
   return { device: mount.device, root };
 }

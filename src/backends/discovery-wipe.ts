@@ -1,15 +1,12 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { formatBytes, MiB, type Bytes } from '../model/bytes.ts';
+import { formatBytes, type Bytes } from '../model/bytes.ts';
 import type { DeviceCleaning } from '../model/discovery.ts';
 import { listDisks } from '../platform/block-devices.ts';
 import { deviceNumber, readDevice, whoUses } from '../platform/device-facts.ts';
 import type { RunCommand } from '../platform/run-command.ts';
 import { mediumOfDevice } from './discovery-medium.ts';
-
-/** Where filesystems, partition tables and volume managers have their marks. */
-const endBytes = MiB;
-const chunkBytes = 4 * MiB;
+import { eraseDevice } from './shared/erase-device.ts';
 
 export interface WipedDevice {
   /** The kernel's path of it. */
@@ -48,44 +45,8 @@ export async function wipeDevice(
     }
     // Also makes the kernel forget partitions that were made on it. Refused while it is in use.
     await run('wipefs', ['--all', path], signal);
-    if (method === 'quick') {
-      await overwrite(handle, 0, Math.min(endBytes, size), signal);
-      await overwrite(handle, Math.max(0, size - endBytes), size, signal);
-      await handle.sync();
-      return 'its signatures, and a MiB at both ends, are wiped; all else is left as it was';
-    }
-    if (method === 'discard' && (await discarded(path, run, signal))) {
-      return `${formatBytes(size)} read as zeros, discarded where the device can do that`;
-    }
-    await overwrite(handle, 0, size, signal);
-    await handle.sync();
-    return `${formatBytes(size)} overwritten with zeros`;
+    return await eraseDevice(path, method === 'quick' ? 'none' : method, run, signal);
   } finally {
     await handle.close();
-  }
-}
-
-/** Left to the device, which can be much faster; it must read as zeros in any case. */
-async function discarded(path: string, run: RunCommand, signal: AbortSignal): Promise<boolean> {
-  try {
-    await run('blkdiscard', ['--zeroout', path], signal);
-    return true;
-  } catch {
-    signal.throwIfAborted();
-    return false;
-  }
-}
-
-async function overwrite(
-  handle: Awaited<ReturnType<typeof open>>,
-  from: number,
-  to: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const zeros = Buffer.alloc(chunkBytes);
-  for (let at = from; at < to;) {
-    signal.throwIfAborted();
-    const { bytesWritten } = await handle.write(zeros, 0, Math.min(chunkBytes, to - at), at);
-    at += bytesWritten;
   }
 }

@@ -5,10 +5,22 @@ import { parseKeepFor } from '../model/keep-for.ts';
 import { parseLimits, type PoolLimits } from '../model/pool-limits.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { Backend, PoolPlan } from './backend.ts';
+import { btrfs } from './btrfs.ts';
+import { device } from './device.ts';
+import { directory } from './directory.ts';
 import { loop } from './loop.ts';
+import { lvm } from './lvm.ts';
+import { partition } from './partition.ts';
 
 /** Every backend an operator can name in a StoragePool. The only list of them. */
-export const backends = { loop } as const satisfies Record<string, Backend>;
+export const backends = {
+  loop,
+  partition,
+  device,
+  btrfs,
+  directory,
+  lvm,
+} as const satisfies Record<string, Backend>;
 
 export type BackendName = keyof typeof backends;
 export const backendNames = Object.keys(backends) as readonly BackendName[];

@@ -1,11 +1,9 @@
-import { lstat, open, rename } from 'node:fs/promises';
-import { formatBytes } from '../model/bytes.ts';
+import { lstat, rename } from 'node:fs/promises';
 import type { VolumeIdentity } from '../model/volume.ts';
 import { ifThere, syncDirectory } from '../platform/files.ts';
 import { ForeignVolumeError, type VolumeRequest } from '../usecases/ports.ts';
-import { encodeHeader, headerBytes, type ImageHeader } from './loop-header.ts';
-import { imageNames, imagePath, readHeader } from './loop-images.ts';
-import { ownImage, recognise, type OwnImage, type Place } from './loop-lookup.ts';
+import { imageNames, imagePath, readHeader, writeHeader } from './loop-images.ts';
+import { largeEnough, ownImage, recognise, type OwnImage, type Place } from './loop-lookup.ts';
 
 /** What there is to do so that the image `from` becomes `to`. */
 export interface Adoption {
@@ -21,7 +19,7 @@ export async function planAdoption(
 ): Promise<Adoption> {
   const there = await recognise(place, to.name);
   if (there?.volume.volumeUid === to.volumeUid) {
-    return { kind: 'done', image: largeEnough(there, to) };
+    return { kind: 'done', image: enough(there, to) };
   }
   if (there !== undefined && to.name !== from.name) {
     throw new ForeignVolumeError(
@@ -33,15 +31,11 @@ export async function planAdoption(
     const path = imagePath(place.directory, from.name);
     throw new ForeignVolumeError(`${path} is not there: there is nothing to adopt`);
   }
-  return { kind: 'wanted', image: largeEnough(image, to) };
+  return { kind: 'wanted', image: enough(image, to) };
 }
 
-function largeEnough(image: OwnImage, { bytes }: VolumeRequest): OwnImage {
-  if (image.volume.bytes < bytes) {
-    throw new ForeignVolumeError(
-      `${image.path} has ${formatBytes(image.volume.bytes)}, ${formatBytes(bytes)} are asked: volumes do not grow`,
-    );
-  }
+function enough(image: OwnImage, to: VolumeRequest): OwnImage {
+  largeEnough(image.volume, to);
   return image;
 }
 
@@ -61,16 +55,6 @@ export async function renameImage(
   if (adoptedFrom !== undefined) {
     await rename(image.path, imagePath(directory, name));
     await syncDirectory(directory);
-  }
-}
-
-async function writeHeader(path: string, header: ImageHeader): Promise<void> {
-  const handle = await open(path, 'r+');
-  try {
-    await handle.write(encodeHeader(header), 0, headerBytes, 0);
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -10,8 +10,10 @@ import { dataOffset } from './loop-space.ts';
 export interface LoopAttachments {
   /** An image made just now: no device can hold it yet, so none is looked for. */
   expectNone(name: string): void;
-  /** @returns the link that leads to the device of the image */
+  /** @returns the link that leads to the device of the image, which has all its size */
   attach(image: OwnImage): Promise<string>;
+  /** Lets the device of an image that has grown show its new size; may be repeated. */
+  follow(image: OwnImage): Promise<void>;
   /** Nobody can write to the image any more once this is done. @throws Error while somebody uses it */
   detachAll(image: Image | undefined, name: string): Promise<void>;
 }
@@ -28,31 +30,44 @@ export function loopAttachments(options: AttachmentOptions): LoopAttachments {
   const devices = loopDevices(run);
   const fresh = new Set<string>();
 
-  /** The device that holds the image; among several, the one in use before. */
-  async function deviceOf(image: OwnImage, part: Part, before?: string): Promise<string> {
-    const isFresh = fresh.delete(image.volume.name);
-    const known = isFresh ? [] : await devices.list();
-    const attached = known.filter(({ file }) => file === image.file);
-    const wrong = attached.find((each) => !covers(each, part));
+  /** The devices that hold the image; all of them must show its data, and all of it. */
+  async function devicesOf(image: OwnImage): Promise<readonly LoopDevice[]> {
+    const attached = (await devices.list()).filter(({ file }) => file === image.file);
+    const wrong = attached.find(({ offset, sizeLimit }) => offset !== dataOffset || sizeLimit > 0);
     if (wrong !== undefined) {
       throw new Error(
-        `${image.path} is attached to ${wrong.path} with offset ${wrong.offset} and size ${wrong.sizeLimit}, ` +
-          `not ${part.offset} and ${part.bytes}: detach it`,
+        `${image.path} is attached to ${wrong.path} with offset ${wrong.offset} and size limit ${wrong.sizeLimit}, ` +
+          `not ${dataOffset} and none: detach it`,
       );
     }
+    return attached;
+  }
+
+  /** The device that holds the image; among several, the one in use before. */
+  async function deviceOf(image: OwnImage, before?: string): Promise<string> {
+    const attached = fresh.delete(image.volume.name) ? [] : await devicesOf(image);
     const right = attached.find(({ path }) => path === before) ?? attached[0];
-    return right?.path ?? devices.attach(image.path, part);
+    if (right === undefined) {
+      return devices.attach(image.path, dataOffset);
+    }
+    await devices.follow(right.path, image.volume.bytes);
+    return right.path;
   }
 
   async function attach(image: OwnImage): Promise<string> {
     const link = `${runDir}/${image.volume.name}`;
-    const part = { offset: dataOffset, bytes: image.volume.bytes };
-    const device = await deviceOf(image, part, await ifThere(readlink(link)));
+    const device = await deviceOf(image, await ifThere(readlink(link)));
     // Not waited for: changing a queue takes the kernel some 20 ms, and nobody formats the volume
     // before somebody else has read that it is ready.
     void devices.passTrims(device, allocation === 'sparse');
     await ensureLink(link, device);
     return link;
+  }
+
+  async function follow(image: OwnImage): Promise<void> {
+    for (const { path } of await devicesOf(image)) {
+      await devices.follow(path, image.volume.bytes);
+    }
   }
 
   async function detachAll(image: Image | undefined, name: string): Promise<void> {
@@ -67,14 +82,5 @@ export function loopAttachments(options: AttachmentOptions): LoopAttachments {
     await rm(`${runDir}/${name}`, { force: true });
   }
 
-  return { expectNone: (name) => void fresh.add(name), attach, detachAll };
-}
-
-interface Part {
-  readonly offset: number;
-  readonly bytes: number;
-}
-
-function covers(device: LoopDevice, part: Part): boolean {
-  return device.offset === part.offset && device.sizeLimit === part.bytes;
+  return { expectNone: (name) => void fresh.add(name), attach, follow, detachAll };
 }

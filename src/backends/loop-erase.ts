@@ -1,9 +1,9 @@
-import { constants } from 'node:fs';
-import { open, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { bytes, formatBytes, MiB } from '../model/bytes.ts';
+import { bytes, formatBytes } from '../model/bytes.ts';
 import type { ErasePolicy } from '../model/volume.ts';
 import { CommandError, type RunCommand } from '../platform/run-command.ts';
+import { describeOldBlocks } from './shared/old-blocks.ts';
+import { overwriteWithZeros } from './shared/zeros.ts';
 
 /** Part of a file, from `offset` to its end. */
 export interface ErasedPart {
@@ -33,8 +33,8 @@ export async function eraseFile(
   if (erase === 'discard') {
     return punch(part, length, run);
   }
-  await overwrite(part, signal);
-  return `${size} overwritten with zeros${await describeOldBlocks(part.path)}`;
+  await overwriteWithZeros(part.path, part.offset, signal);
+  return `${size} overwritten with zeros${await describeOldBlocks(dirname(part.path))}`;
 }
 
 /**
@@ -53,46 +53,4 @@ async function punch({ path, offset }: ErasedPart, length: number, run: RunComma
     }
     throw error;
   }
-}
-
-/** Fits twice into the usual limit of one request to a disk, and keeps memory small. */
-const chunkBytes = 4 * MiB;
-
-/** Blocks that read as zeros are passed over, so a sparse file does not grow. */
-async function overwrite({ path, offset }: ErasedPart, signal: AbortSignal): Promise<void> {
-  const zeros = Buffer.alloc(chunkBytes);
-  const chunk = Buffer.alloc(chunkBytes);
-  const handle = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
-  try {
-    let at = offset;
-    for (;;) {
-      signal.throwIfAborted();
-      const { bytesRead } = await handle.read(chunk, 0, chunkBytes, at);
-      if (bytesRead === 0) {
-        break;
-      }
-      if (!chunk.subarray(0, bytesRead).equals(zeros.subarray(0, bytesRead))) {
-        await handle.write(zeros, 0, bytesRead, at);
-      }
-      at += bytesRead;
-    }
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Filesystems that write to another place than where the old bytes are: linux/magic.h. */
-const copyOnWrite: ReadonlyMap<number, string> = new Map([
-  [0x9123683e, 'btrfs'],
-  [0xca451a4e, 'bcachefs'],
-  [0x2fc12fc1, 'zfs'],
-]);
-
-async function describeOldBlocks(path: string): Promise<string> {
-  const { type } = await statfs(dirname(path));
-  const name = copyOnWrite.get(type);
-  return name === undefined
-    ? ''
-    : `; ${name} wrote them elsewhere, old blocks wait to be used again`;
 }

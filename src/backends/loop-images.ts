@@ -1,5 +1,6 @@
 import { lstat, open, readdir, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
-import { bytes } from '../model/bytes.ts';
+import { dirname } from 'node:path';
+import { bytes, type Bytes } from '../model/bytes.ts';
 import { describeError, NoSpaceError } from '../model/errors.ts';
 import { err, type Result } from '../model/result.ts';
 import type { VolumeIdentity } from '../model/volume.ts';
@@ -139,7 +140,7 @@ export async function createImage(image: NewImage): Promise<void> {
     await syncDirectory(directory);
   } catch (error) {
     await rm(partial, { force: true });
-    throw creationError(error, image);
+    throw noRoomError(error, partial, imageBytesFor(header.bytes));
   }
 }
 
@@ -160,17 +161,15 @@ async function writePartial(partial: string, image: NewImage): Promise<void> {
   }
 }
 
-function creationError(error: unknown, { directory, header }: NewImage): unknown {
+/** What an error means that came up while a file of a pool was to get `size` bytes. */
+export function noRoomError(error: unknown, path: string, size: Bytes): unknown {
   const said = error instanceof CommandError ? error.stderr : '';
+  const directory = dirname(path);
   if (errorCode(error) === 'ENOSPC' || said.includes('No space left')) {
-    return new NoSpaceError(
-      `the filesystem of ${directory} has no room for ${imageBytesFor(header.bytes)} bytes`,
-    );
+    return new NoSpaceError(`the filesystem of ${directory} has no room for ${size} bytes`);
   }
   if (errorCode(error) === 'EFBIG' || said.includes('File too large')) {
-    return new NoSpaceError(
-      `the filesystem of ${directory} allows no file of ${header.bytes} bytes`,
-    );
+    return new NoSpaceError(`the filesystem of ${directory} allows no file of ${size} bytes`);
   }
   if (said.includes('not supported')) {
     return new PoolUnusableError(
@@ -178,6 +177,17 @@ function creationError(error: unknown, { directory, header }: NewImage): unknown
     );
   }
   return error;
+}
+
+/** Writes the header of an image anew: one block, so it is old or new at any moment. */
+export async function writeHeader(path: string, header: ImageHeader): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.write(encodeHeader(header), 0, headerBytes, 0);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Takes an image away for good. */

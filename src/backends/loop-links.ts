@@ -7,6 +7,9 @@ import type { RunCommand } from '../platform/run-command.ts';
 import { readHeader } from './loop-images.ts';
 import { dataOffset } from './loop-space.ts';
 
+/** A partition of a loop device is a volume of another backend. */
+const wholeLoopDevice = /^\/dev\/loop\d+$/;
+
 /** See `Backend.dropStaleLinks`. A link that cannot be proven right goes too: attaching makes it anew. */
 export async function dropStaleLinks(runDir: string, run: RunCommand): Promise<void> {
   const names = (await ifThere(readdir(runDir))) ?? [];
@@ -17,7 +20,7 @@ export async function dropStaleLinks(runDir: string, run: RunCommand): Promise<v
   const judge = async (name: string): Promise<void> => {
     const target = await readlink(`${runDir}/${name}`);
     const device = devices.find(({ path }) => path === target);
-    const isStale = target.startsWith('/dev/loop') && !(await proves(device, name));
+    const isStale = wholeLoopDevice.test(target) && !(await proves(device, name));
     if (isStale || name.endsWith(freshLinkSuffix)) {
       await rm(`${runDir}/${name}`, { force: true });
     }

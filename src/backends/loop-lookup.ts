@@ -1,4 +1,10 @@
-import { ForeignVolumeError, type BackendVolume, type Stray } from '../usecases/ports.ts';
+import { formatBytes } from '../model/bytes.ts';
+import {
+  ForeignVolumeError,
+  type BackendVolume,
+  type Stray,
+  type VolumeRequest,
+} from '../usecases/ports.ts';
 import type { VolumeIdentity } from '../model/volume.ts';
 import type { ImageHeader } from './loop-header.ts';
 import { readImage, type Image } from './loop-images.ts';
@@ -55,4 +61,14 @@ export async function ownImage(
     );
   }
   return found;
+}
+
+/** @throws ForeignVolumeError when it has less than was asked; only growing makes it larger */
+export function largeEnough(volume: BackendVolume, { name, bytes }: VolumeRequest): BackendVolume {
+  if (volume.bytes < bytes) {
+    throw new ForeignVolumeError(
+      `${volume.name} has ${formatBytes(volume.bytes)}, ${formatBytes(bytes)} are asked for ${name}`,
+    );
+  }
+  return volume;
 }

@@ -1,5 +1,4 @@
-import { formatBytes } from '../model/bytes.ts';
-import { NoSpaceError } from '../model/errors.ts';
+import type { Bytes } from '../model/bytes.ts';
 import { ok } from '../model/result.ts';
 import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
 import {
@@ -13,8 +12,8 @@ import {
 import type { Backend, BackendSurroundings } from './backend.ts';
 import { finishAdoptions, planAdoption, renameImage } from './loop-adoption.ts';
 import { loopAttachments } from './loop-attachments.ts';
-import { checkDirectory } from './loop-directory.ts';
 import { eraseFile } from './loop-erase.ts';
+import { growImage, growthOf, undoGrowth } from './loop-growth.ts';
 import {
   createImage,
   filesystemSize,
@@ -26,11 +25,12 @@ import {
   removePartialImages,
 } from './loop-images.ts';
 import { dropStaleLinks } from './loop-links.ts';
-import { lookAt, ownImage, recognise } from './loop-lookup.ts';
+import { largeEnough, lookAt, ownImage, recognise, type OwnImage } from './loop-lookup.ts';
 import { once } from './shared/once.ts';
 import { takesNoDevices } from './shared/options.ts';
+import { checkDirectory } from './shared/pool-directory.ts';
 import { parseLoopOptions, type LoopOptions } from './loop-options.ts';
-import { dataOffset, imageBytesFor, measure, usableFor } from './loop-space.ts';
+import { dataOffset, imageBytesFor, measure, tooLittleFor, usableFor } from './loop-space.ts';
 
 /** Volumes are files of a directory, each behind a loop device: the kernel enforces their size. */
 export const loop: Backend = {
@@ -39,6 +39,8 @@ export const loop: Backend = {
     return options.ok
       ? ok({
           source: `directory ${options.value.directory}`,
+          gives: 'device',
+          directory: options.value.directory,
           allocatedFor: imageBytesFor,
           open: (around) => openLoopPool(options.value, around),
         })
@@ -57,7 +59,7 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
   const adoptionsFinished = once(() => finishAdoptions(place));
 
   async function openDirectory(): Promise<void> {
-    await checkDirectory(directory, around.hasVolumes());
+    await checkDirectory('loop', directory, around.hasVolumes());
     // Before the first image is made: what is half made then was left by a crash.
     await partialsRemoved.done();
     await adoptionsFinished.done();
@@ -67,6 +69,13 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
     const images = await imageSizes(directory);
     const room = measure(limit, images, await filesystemSize(directory));
     return { ...room, volumes: images.map(({ name }) => name) };
+  }
+
+  async function needFree(needed: Bytes): Promise<void> {
+    const room = await measureNow();
+    if (needed > room.free) {
+      throw tooLittleFor(needed, room, `pool ${pool} in ${directory}`);
+    }
   }
 
   async function list(): Promise<PoolInventory> {
@@ -85,23 +94,12 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
     await openDirectory();
     const existing = (await ownImage(place, request))?.volume;
     if (existing !== undefined) {
-      if (existing.bytes < request.bytes) {
-        throw new ForeignVolumeError(
-          `${request.name} has ${existing.bytes} bytes, ${request.bytes} are asked: volumes do not grow`,
-        );
-      }
-      return existing;
+      return largeEnough(existing, request);
     }
     const { name, volumeUid } = request;
     const bytes = usableFor(request.bytes);
     const allocatedBytes = imageBytesFor(bytes);
-    const { free, total } = await measureNow();
-    if (allocatedBytes > free) {
-      throw new NoSpaceError(
-        `pool ${pool} in ${directory} has ${formatBytes(free)} free of ${formatBytes(total)}, ` +
-          `${formatBytes(allocatedBytes)} are needed (${allocatedBytes - free} bytes more)`,
-      );
-    }
+    await needFree(allocatedBytes);
     const createdAt = new Date(now()).toISOString();
     const header = { name, volumeUid, pool, bytes, createdAt };
     await createImage({ directory, header, allocation, run, signal });
@@ -109,12 +107,30 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
     return { name, volumeUid, bytes, allocatedBytes };
   }
 
-  async function attach(identity: VolumeIdentity): Promise<string> {
+  async function imageOf(identity: VolumeIdentity): Promise<OwnImage> {
     await openDirectory();
     const image = await ownImage(place, identity);
-    if (image === undefined) {
-      throw new Error(`${imagePath(directory, identity.name)} is not there`);
+    if (image !== undefined) {
+      return image;
     }
+    throw new Error(`${imagePath(directory, identity.name)} is not there`);
+  }
+
+  async function grow(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
+    const before = await imageOf(request);
+    if (before.volume.bytes < request.bytes) {
+      await undoGrowth(before);
+      await needFree(growthOf(before, request.bytes));
+      await growImage(before, request.bytes, { allocation, run, signal });
+    }
+    const image = await imageOf(request);
+    await attachments.follow(image);
+    return image.volume;
+  }
+
+  async function attach(identity: VolumeIdentity): Promise<string> {
+    const image = await imageOf(identity);
+    await undoGrowth(image);
     return attachments.attach(image);
   }
 
@@ -197,5 +213,6 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
       return (await ownImage(place, identity))?.volume;
     },
     ensure: (request, signal) => inTurn(() => ensure(request, signal)),
+    grow: (request, signal) => inTurn(() => grow(request, signal)),
   };
 }

@@ -1,6 +1,7 @@
 import type { ClusterState } from '../kube/cluster-state.ts';
-import { keyOf } from '../kube/objects.ts';
-import { selectedNodeAnnotation } from '../model/names.ts';
+import type { LocalVolumeObject } from '../kube/custom-objects.ts';
+import { keyOf, type PersistentVolumeClaim } from '../kube/objects.ts';
+import { provisionedByAnnotation, provisioner, selectedNodeAnnotation } from '../model/names.ts';
 import { parsePod, type PodObject } from '../model/pod.ts';
 import type { ControlParts } from './control-parts.ts';
 
@@ -24,8 +25,38 @@ export function claimsToProvision(object: PodObject, { claims }: ClusterState): 
   });
 }
 
+/** Whether a claim may have to grow, or was said to; of whose class it is, is seen later. */
+export function mayExpand({ spec = {}, status = {} }: PersistentVolumeClaim): boolean {
+  const isSettled =
+    spec.resources?.requests?.['storage'] === status.capacity?.['storage'] &&
+    (status.conditions ?? []).length === 0;
+  return Boolean(spec.volumeName) && !isSettled;
+}
+
+/** Volumes that grow, and claims that ask for it. */
+export function listenToGrowth({ state }: ControlParts, enqueue: Enqueue): void {
+  state.claims.onChange((_before, after) => {
+    if (after && mayExpand(after)) {
+      enqueue('expand', keyOf(after));
+    }
+  });
+  state.localVolumes.onChange((before, after) => {
+    if (after && sizes(before) !== sizes(after)) {
+      const { namespace, name } = after.spec.claimRef;
+      enqueue('expand', `${namespace}/${name}`);
+    }
+  });
+}
+
+function sizes(volume: LocalVolumeObject | undefined): string {
+  return JSON.stringify([volume?.spec.bytes, volume?.status?.bytes, volume?.status?.phase]);
+}
+
 /** Only a node with more to give than before is worth waking anybody. */
-export function listenToRoom({ state, ledger, nodes }: ControlParts, enqueue: Enqueue): void {
+export function listenToRoom(
+  { state, ledger, nodes }: ControlParts,
+  onRoom: (node: string) => void,
+): void {
   const free = new Map<string, number>();
   const hasGrown = (node: string, pool: string): boolean => {
     const key = `${node}/${pool}`;
@@ -39,7 +70,7 @@ export function listenToRoom({ state, ledger, nodes }: ControlParts, enqueue: En
     const node = keyOf(after ?? before ?? {});
     const pools = nodes.node(node)?.poolNames ?? [];
     if (pools.filter((pool) => hasGrown(node, pool)).length > 0) {
-      enqueue('wake', node);
+      onRoom(node);
     }
   });
   // A report may reach us before the StoragePool that it speaks of.
@@ -47,9 +78,56 @@ export function listenToRoom({ state, ledger, nodes }: ControlParts, enqueue: En
     const pool = keyOf(after ?? before ?? {});
     for (const node of nodes.names()) {
       if (hasGrown(node, pool)) {
-        enqueue('wake', node);
+        onRoom(node);
       }
     }
   });
-  nodes.onReturn((node) => enqueue('wake', node));
+  state.localVolumes.onChange((before, after) => {
+    if (!after && before) {
+      onRoom(before.spec.node);
+    }
+  });
+  nodes.onReturn(onRoom);
+}
+
+/** What the status of a StoragePool sums up. */
+export function listenToPools({ state }: ControlParts, enqueue: Enqueue): void {
+  state.storageNodes.onChange((before, after) => {
+    const pools = [...(before?.status?.pools ?? []), ...(after?.status?.pools ?? [])];
+    for (const name of new Set(pools.map((pool) => pool.name))) {
+      enqueue('pool-status', name);
+    }
+  });
+  state.pools.onChange((_before, after) => {
+    if (after) {
+      enqueue('pool-status', after.metadata.name);
+    }
+  });
+}
+
+/** What changes about volumes that are there. */
+export function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
+  state.localVolumes.onChange((before, after) => {
+    const name = (after ?? before)?.metadata.name ?? '';
+    enqueue('release', name);
+    enqueue('node-loss', name);
+    enqueue('volume-health', name);
+    if (!after && before) {
+      enqueue('pool-status', before.spec.pool);
+    }
+  });
+  state.persistentVolumes.onChange((before, after) => {
+    const { name = '', annotations = {} } = (after ?? before)?.metadata ?? {};
+    if (annotations[provisionedByAnnotation] === provisioner) {
+      enqueue('release', name);
+      enqueue('volume-health', name);
+    }
+  });
+  state.persistentVolumes.onChange((before, after) => {
+    // Its claim may need a new one, if it was deleted by hand.
+    const { claimRef } = before?.spec ?? {};
+    if (!after && claimRef) {
+      enqueue('provision-claim', `${claimRef.namespace}/${claimRef.name}`);
+    }
+  });
 }

@@ -6,15 +6,25 @@ import { nodesWithMedia } from '../kube/discovery-facts.ts';
 import { keyOf } from '../kube/objects.ts';
 import { writePoolStatus } from '../kube/pool-status.ts';
 import { describeError } from '../model/errors.ts';
-import { provisionedByAnnotation, provisioner, volumeName } from '../model/names.ts';
+import { volumeName } from '../model/names.ts';
 import { Controller, type Reconcile } from '../usecases/controller.ts';
+import { expandClaims, type ClaimExpansion } from '../usecases/expand-claim.ts';
 import { giveUpVolume } from '../usecases/give-up-volume.ts';
 import { keepDiscovery } from '../usecases/keep-discovery.ts';
 import { noticeUnscheduled } from '../usecases/notice-unscheduled.ts';
 import { provisionClaim } from '../usecases/provision-claim.ts';
 import { releaseVolume } from '../usecases/release-volume.ts';
+import { showVolumeHealth } from '../usecases/show-volume-health.ts';
 import { wakePods } from '../usecases/wake-pods.ts';
-import { claimsToProvision, listenToRoom, type Enqueue } from './control-changes.ts';
+import {
+  claimsToProvision,
+  listenToGrowth,
+  listenToVolumes,
+  listenToPools,
+  listenToRoom,
+  mayExpand,
+  type Enqueue,
+} from './control-changes.ts';
 import { listenToDiscovery } from './control-discovery.ts';
 import type { ControlConfig, ControlParts } from './control-parts.ts';
 import { listenToNodes } from './listen-to-nodes.ts';
@@ -39,10 +49,15 @@ export async function runLoops(
   signal: AbortSignal,
 ): Promise<void> {
   const { leaseApi: api, log, now, state } = parts;
-  const loops = loopsOf(parts, config, metrics);
+  const expansion = expandClaims({ ...parts, ...parts.forGrowth });
+  const loops = loopsOf(parts, config, metrics, expansion);
   const running = new Map<string, Controller>();
   const enqueue = (name: string, key: string): void => running.get(name)?.enqueue(key);
   listen(parts, enqueue);
+  listenToRoom(parts, (node) => {
+    enqueue('wake', node);
+    expansion.waitingOn(node).forEach((claim) => enqueue('expand', claim));
+  });
   const work = async (term: AbortSignal): Promise<void> => {
     const controllers = loops.map((loop) => {
       const controller = open(loop, parts, metrics);
@@ -71,6 +86,7 @@ function loopsOf(
   parts: ControlParts,
   config: ControlConfig,
   metrics: ControlMetrics,
+  expansion: ClaimExpansion,
 ): readonly Loop[] {
   const { state } = parts;
   const keysOf = (objects: Iterable<object>): string[] => [...objects].map(keyOf);
@@ -95,10 +111,22 @@ function loopsOf(
       keys: () => keysOf(state.localVolumes.list()),
     },
     {
+      name: 'volume-health',
+      reconcile: showVolumeHealth(parts),
+      workers: 4,
+      keys: () => keysOf(state.localVolumes.list()),
+    },
+    {
       name: 'provision-claim',
       reconcile: provisionClaim({ ...parts, lookup: parts.liveLookup }),
       workers: 16,
       keys: () => unboundClaims(parts),
+    },
+    {
+      name: 'expand',
+      reconcile: expansion.reconcile,
+      workers: 8,
+      keys: () => keysOf([...state.claims.list()].filter(mayExpand)),
     },
     {
       name: 'wake',
@@ -153,35 +181,10 @@ function unboundClaims({ state }: ControlParts): string[] {
 function listen(parts: ControlParts, enqueue: Enqueue): void {
   listenToVolumes(parts, enqueue);
   listenToClaims(parts, enqueue);
-  listenToRoom(parts, enqueue);
+  listenToGrowth(parts, enqueue);
   listenToNodes(parts.state, (volume) => enqueue('node-loss', volume));
   listenToPools(parts, enqueue);
   listenToDiscovery(parts.state, enqueue);
-}
-
-function listenToVolumes({ state }: ControlParts, enqueue: Enqueue): void {
-  state.localVolumes.onChange((before, after) => {
-    const name = (after ?? before)?.metadata.name ?? '';
-    enqueue('release', name);
-    enqueue('node-loss', name);
-    if (!after && before) {
-      enqueue('wake', before.spec.node);
-      enqueue('pool-status', before.spec.pool);
-    }
-  });
-  state.persistentVolumes.onChange((before, after) => {
-    const { name = '', annotations = {} } = (after ?? before)?.metadata ?? {};
-    if (annotations[provisionedByAnnotation] === provisioner) {
-      enqueue('release', name);
-    }
-  });
-  state.persistentVolumes.onChange((before, after) => {
-    // Its claim may need a new one, if it was deleted by hand.
-    const { claimRef } = before?.spec ?? {};
-    if (!after && claimRef) {
-      enqueue('provision-claim', `${claimRef.namespace}/${claimRef.name}`);
-    }
-  });
 }
 
 function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
@@ -199,20 +202,6 @@ function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {
     }
     if (after && !before) {
       enqueue('unscheduled', keyOf(after));
-    }
-  });
-}
-
-function listenToPools({ state }: ControlParts, enqueue: Enqueue): void {
-  state.storageNodes.onChange((before, after) => {
-    const pools = [...(before?.status?.pools ?? []), ...(after?.status?.pools ?? [])];
-    for (const name of new Set(pools.map((pool) => pool.name))) {
-      enqueue('pool-status', name);
-    }
-  });
-  state.pools.onChange((_before, after) => {
-    if (after) {
-      enqueue('pool-status', after.metadata.name);
     }
   });
 }

@@ -10,13 +10,14 @@ import {
   type ClusterState,
 } from '../kube/cluster-state.ts';
 import { eventSink } from '../kube/events.ts';
-import { localVolumeStore, waiter } from '../kube/local-volumes.ts';
+import { localVolumeStore } from '../kube/local-volumes.ts';
 import { lossRecord } from '../kube/loss-record.ts';
 import { mediumStore } from '../kube/medium-store.ts';
-import { NodeIndex, type AllocationRule } from '../kube/node-index.ts';
+import { NodeIndex, type PoolRules } from '../kube/node-index.ts';
 import { nodeStore } from '../kube/node-state.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
 import { podStore } from '../kube/pods.ts';
+import { waiter } from '../kube/waiter.ts';
 import { hostnameLabel } from '../model/names.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { sleep } from '../platform/sleep.ts';
@@ -46,9 +47,9 @@ export function controlParts(
   const { api } = client;
   const state = watchCluster(client, log, config.namespace);
   const ledger = new Ledger();
-  const allocationRule = allocationRules(state);
+  const poolRules = readPoolRules(state);
   const silentAfterMs = config.nodeSilentAfter;
-  const nodes = new NodeIndex({ ledger, allocationRule, now, silentAfterMs });
+  const nodes = new NodeIndex({ ledger, poolRules, now, silentAfterMs });
   feedLedger(state, ledger, nodes);
   const volumes = localVolumeStore(api, state.localVolumes, waiter(state.localVolumes));
   const hostname = (node: string): string | undefined => nodes.node(node)?.labels[hostnameLabel];
@@ -84,6 +85,12 @@ export function controlParts(
       persistentVolumes: atSteps(persistentVolumes, controlSteps.releasePersistentVolumes, points),
       claims: atSteps(claims, controlSteps.releaseClaims, points),
     },
+    /** What lets volumes grow uses in place of the stores above. */
+    forGrowth: {
+      volumes: atSteps(volumes, controlSteps.growVolumes, points),
+      persistentVolumes: atSteps(persistentVolumes, controlSteps.growPersistentVolumes, points),
+      claims: atSteps(claims, controlSteps.growClaims, points),
+    },
     leaseApi: atSteps(api, controlSteps.leaderLease, points),
     lookup: clusterLookup(state, api),
     liveLookup: clusterLookup(state, api, true),
@@ -96,15 +103,16 @@ export function controlParts(
 }
 
 /** Reads each StoragePool once per change, not once per question. */
-function allocationRules(state: ClusterState): AllocationRule {
-  const rules = new Map<string, ReturnType<AllocationRule>>();
+function readPoolRules(state: ClusterState): PoolRules {
+  const rules = new Map<string, ReturnType<PoolRules>>();
   state.pools.onChange((before, after) => {
     const name = (after ?? before)?.metadata.name ?? '';
     // Nothing new is put into a pool that is going.
     const isGoing = after?.metadata.deletionTimestamp !== undefined;
     const plan = after && !isGoing ? parsePoolSpec(after.spec) : undefined;
     if (plan?.ok) {
-      rules.set(name, plan.value.allocatedFor);
+      const { allocatedFor, gives, fixedSize = false } = plan.value;
+      rules.set(name, { allocatedFor, gives, fixedSize });
     } else {
       rules.delete(name);
     }

@@ -9,7 +9,7 @@ import type {
 } from '../usecases/cluster.ts';
 import type { DiscoveryBoard } from '../usecases/discovery-ports.ts';
 import type { MediumStore } from '../usecases/keep-discovery.ts';
-import type { NodeBoard, NodeVolumes, StandingStore } from '../usecases/node-ports.ts';
+import type { Filesystems, NodeBoard, NodeVolumes, StandingStore } from '../usecases/node-ports.ts';
 import type { StorageBackend } from '../usecases/ports.ts';
 
 /** The environment variable with the directory of the fault points. */
@@ -44,6 +44,15 @@ export const controlSteps = {
   bindPersistentVolumes: {
     ensure: 'bind.ensure-persistent-volume',
   } satisfies Steps<PersistentVolumeStore>,
+  growClaims: {
+    setCapacity: 'grow.write-claim',
+  } satisfies Steps<ClaimStore>,
+  growVolumes: {
+    promise: 'grow.promise',
+  } satisfies Steps<VolumeStore>,
+  growPersistentVolumes: {
+    setCapacity: 'grow.write-persistent-volume',
+  } satisfies Steps<PersistentVolumeStore>,
   releaseClaims: {
     read: 'release.read-claim',
   } satisfies Steps<ClaimStore>,
@@ -74,6 +83,7 @@ export const controlSteps = {
 export const nodeSteps = {
   storage: {
     ensure: 'create.ensure-image',
+    grow: 'grow.grow-image',
     find: 'create.find-image',
     attach: 'create.attach',
     remove: 'remove.erase',
@@ -83,6 +93,9 @@ export const nodeSteps = {
     setStatus: 'create.write-status',
     release: 'remove.drop-finalizer',
   } satisfies Steps<NodeVolumes>,
+  filesystems: {
+    grow: 'grow.filesystem',
+  } satisfies Steps<Filesystems>,
   board: {
     publish: 'report.publish',
   } satisfies Steps<NodeBoard>,
@@ -105,6 +118,7 @@ export const commandSteps: readonly {
   readonly argument: string;
 }[] = [
   { step: 'create.allocate', program: 'fallocate', argument: '--length' },
+  { step: 'grow.follow', program: 'losetup', argument: '--set-capacity' },
   { step: 'create.attach-device', program: 'losetup', argument: '--find' },
   { step: 'remove.detach-device', program: 'losetup', argument: '--detach' },
 ];
@@ -135,8 +149,8 @@ export function commandsAtSteps(run: RunCommand, points: FaultPoints | undefined
   if (points === undefined) {
     return run;
   }
-  return (program, args, signal) => {
-    const work = (): Promise<string> => run(program, args, signal);
+  return (program, args, ...rest) => {
+    const work = (): Promise<string> => run(program, args, ...rest);
     const found = commandSteps.find(
       (each) => each.program === program && args.includes(each.argument),
     );

@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
 import { isDiscoverySpec } from '../backends/discovery-options.ts';
+import { DiskOwners, tellingOwners } from '../backends/shared/disk-owners.ts';
 import { limited } from '../backends/shared/limited.ts';
 import { poolDisks } from '../backends/shared/pool-disks.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
@@ -15,7 +16,7 @@ import { discoveryBoard } from '../kube/discovery-board.ts';
 import { eventSink } from '../kube/events.ts';
 import { nodeBoard } from '../kube/node-board.ts';
 import { renewNodeLease } from '../kube/node-lease.ts';
-import { nodeVolumes } from '../kube/node-volumes.ts';
+import { ioLimitsBoard, nodeVolumes } from '../kube/node-volumes.ts';
 import type { Node, ObjectMeta } from '../kube/objects.ts';
 import { resourcePath } from '../kube/paths.ts';
 import { liveOwners, purgeRequests } from '../kube/purge-requests.ts';
@@ -26,18 +27,23 @@ import {
   type StorageNodeStore,
 } from '../kube/storage-nodes.ts';
 import { toPoolDeclaration } from '../kube/storage-pools.ts';
+import { namesPath } from '../model/device-selector.ts';
 import { labelValue } from '../model/label-value.ts';
 import { nodeLabel } from '../model/names.ts';
 import { ok } from '../model/result.ts';
 import { listDisks } from '../platform/block-devices.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
+import { filesystems } from '../platform/filesystems.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
+import { rememberedDisks, type RememberedDisks } from '../platform/remembered-disks.ts';
 import { runCommand } from '../platform/run-command.ts';
 import type { DiscoveryBoard } from '../usecases/discovery-ports.ts';
+import type { ShowIoLimits } from '../usecases/io-limit-ports.ts';
 import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
 import { oneAtATime, type InTurn } from '../usecases/one-at-a-time.ts';
 import type {
+  Filesystems,
   LiveOwners,
   NodeBoard,
   NodeMeter,
@@ -58,6 +64,7 @@ export interface NodeParts {
     readonly storageNode: Reflector<StorageNodeObject>;
   };
   readonly volumes: NodeVolumes;
+  readonly showIoLimits: ShowIoLimits;
   readonly board: NodeBoard;
   readonly machine: MachineIdentity;
   readonly requests: PurgeRequests;
@@ -67,9 +74,11 @@ export interface NodeParts {
   readonly standings: (identity: NodeIdentity) => StorageNodeStore;
   /** Says that the agent lives. */
   readonly lease: { readonly renew: (at: number) => Promise<void> };
+  readonly filesystems: Filesystems;
   readonly pools: NodePools;
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
+  readonly disks: RememberedDisks;
   /** What has not been read from the API server yet. */
   readonly notSynced: () => readonly string[];
   readonly events: EventSink;
@@ -123,14 +132,22 @@ export function nodeParts(
 
   const rows = new Map<string, InTurn>();
   const run = commandsAtSteps(runCommand, points);
-  const disksOfNode = listDisks(run);
+  // Loop devices come and go with volumes: they matter only where a pool is to be made of them.
+  const disks = rememberedDisks(
+    listDisks(run),
+    (kname) =>
+      !/^(loop|z?ram)\d/.test(kname) ||
+      pools.list().some(({ devices }) => devices && namesPath(devices, `/dev/${kname}`)),
+  );
   const takeInTurn = oneAtATime();
-  const pools = new NodePools((pool, spec) => {
+  const owners: DiskOwners = new DiskOwners((name) => pools.get(name) !== undefined);
+  const pools: NodePools = new NodePools((pool, spec) => {
     const declared = parse(spec);
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, keepForMs, open, devices, limits, allocatedFor } = declared.value;
+    const { backend, source, directory, gives, keepForMs, open, devices, limits, allocatedFor } =
+      declared.value;
     const hasVolumes = (): boolean =>
       volumes
         .list()
@@ -142,11 +159,14 @@ export function nodeParts(
         );
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
-    const disks = poolDisks(devices, disksOfNode, takeInTurn);
-    const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn, disks };
-    const openLimited = (): StorageBackend => limited(open(around), { pool, limits }, allocatedFor);
+    const around = {
+      ...{ pool, runDir, run, now: Date.now, hasVolumes, inTurn },
+      disks: poolDisks(pool, devices, { list: disks.now, owners, takeInTurn }),
+    };
+    const openLimited = (): StorageBackend =>
+      limited(tellingOwners(open(around), pool, owners), { pool, limits }, allocatedFor);
     return ok({
-      ...{ backend, source, keepForMs },
+      ...{ backend, source, directory, devices, gives, keepForMs },
       open: () => atSteps(openLimited(), nodeSteps.storage, points),
     });
   });
@@ -155,6 +175,7 @@ export function nodeParts(
   return {
     memory,
     volumes,
+    showIoLimits: ioLimitsBoard(api),
     board,
     machine,
     requests,
@@ -165,8 +186,10 @@ export function nodeParts(
     ),
     owners: liveOwners(api, nodeName),
     standings: (identity) => atSteps(storageNodeStore(api, identity), nodeSteps.standings, points),
+    filesystems: atSteps(filesystems(run, `${runDir}.mounts`), nodeSteps.filesystems, points),
     lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
+    disks,
     refreshPools: (): void => {
       const held = new Set([
         ...volumes.list().map(({ spec }) => spec.pool),

@@ -3,8 +3,6 @@ import type { nodeSettings } from '../config/node-settings.ts';
 import { listen } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { openCluster } from '../kube/client.ts';
-import { factsOfNode } from '../kube/node-board.ts';
-import { isNewsForAgent } from '../kube/node-volumes.ts';
 import { describeError } from '../model/errors.ts';
 import { faultPoints } from '../platform/fault-points.ts';
 import { jsonLog } from '../platform/log.ts';
@@ -13,7 +11,10 @@ import { programVersion } from '../platform/program-version.ts';
 import { runCommand } from '../platform/run-command.ts';
 import { sleep } from '../platform/sleep.ts';
 import { Controller } from '../usecases/controller.ts';
+import { NodeDevices } from '../usecases/node-devices.ts';
+import { healthyPools } from '../usecases/healthy-pools.ts';
 import { NodeReporter } from '../usecases/node-reporter.ts';
+import type { NodeStanding } from '../usecases/node-ports.ts';
 import { rowPerKey } from '../usecases/one-at-a-time.ts';
 import type { Log } from '../usecases/ports.ts';
 import { volumeReconciler } from '../usecases/reconcile-volume.ts';
@@ -21,6 +22,10 @@ import type { Run } from './command.ts';
 import { faultDirectoryVariable } from './fault-steps.ts';
 import { tellReplaced } from './machine.ts';
 import { discoveryLoop } from './node-discovery.ts';
+import { listenToCluster } from './node-changes.ts';
+import { watchDisks } from './node-disks.ts';
+import { keepIoLimits } from './node-io-limits.ts';
+import { healthLoop } from './node-health.ts';
 import { orphanLoop } from './node-orphans.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from './node-parts.ts';
 
@@ -39,10 +44,10 @@ export const node: Run<typeof nodeSettings> = async (config, { env, signal }) =>
   const { listenAddress: address, port } = config;
   const server = await listen(ops, { address, port, signal });
   log.info('serving', { node: config.nodeName, ops: server.port });
-  const { memory } = parts;
   await Promise.all([
-    ...Object.values(memory).map((reflector) => reflector.run(signal)),
+    ...Object.values(parts.memory).map((reflector) => reflector.run(signal)),
     agent.run(signal),
+    keepIoLimits(parts, config, log, signal),
     server.closed,
   ]);
 };
@@ -64,7 +69,7 @@ export async function assemble(
   log: Log,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const { memory, volumes, pools, board, machine, events, meter } = parts;
+  const { volumes, board, machine, filesystems, events, meter } = parts;
   const { nodeName, reportDelay, leaseRenew } = config;
   const machineId = await readMachineId(config.machineIdFile, log);
   const standings = parts.standings({
@@ -87,6 +92,8 @@ export async function assemble(
       });
     }
   };
+  const health = healthLoop(parts, { config, log, changed: reportSoon });
+  const pools = healthyPools(parts.pools, health.pool);
   const rowOf = rowPerKey();
   const orphans = orphanLoop(parts, {
     ...{ node: nodeName, log, rowOf, changed: reportSoon },
@@ -96,9 +103,13 @@ export async function assemble(
   const reporter = new NodeReporter({
     node: nodeName,
     board,
-    standings,
+    standings: health.withHealth(standings),
     volumes,
     pools,
+    devices: new NodeDevices({
+      ...{ events, log, about: orphans.about },
+      disks: { list: parts.disks.known },
+    }),
     events,
     meter,
     now: Date.now,
@@ -125,10 +136,7 @@ export async function assemble(
       volumes,
       pools,
       reports: reporter,
-      machine,
-      events,
-      log,
-      meter,
+      ...{ machine, filesystems, events, log, meter },
       now: Date.now,
       rowOf,
       onSettled: (name) => unsettled?.delete(name),
@@ -152,29 +160,7 @@ export async function assemble(
     }
   }
 
-  function listenToChanges(): void {
-    const poolsChanged = (): void => {
-      parts.refreshPools();
-      reporter.changed();
-    };
-    memory.pools.onChange(poolsChanged);
-    memory.nodes.onChange((before, after) => {
-      if (factsOfNode(before) !== factsOfNode(after)) {
-        poolsChanged();
-      }
-    });
-    memory.volumes.onChange((before, after) => {
-      if (isNewsForAgent(before, after)) {
-        making.enqueue((after ?? before)?.metadata.name ?? '');
-      }
-      // Should its disk be left, it is an orphan from now on.
-      if (after === undefined) {
-        reporter.changed();
-      }
-    });
-  }
-
-  async function resume(at: AbortSignal): Promise<void> {
+  async function resume(at: AbortSignal): Promise<Partial<NodeStanding>> {
     while (parts.notSynced().length > 0 && !at.aborted) {
       await sleep(syncLookMs, at);
     }
@@ -183,12 +169,13 @@ export async function assemble(
         const before = await standings.read();
         tellReplaced(machine.compare(machineId, before.machineId), nodeName, { events, log });
         reporter.resume(before, board.shown());
-        return;
+        return before;
       } catch (error) {
         log.warn('the StorageNode cannot be read', { error: describeError(error) });
         await sleep(retryLeaseMs, at);
       }
     }
+    return {};
   }
 
   return {
@@ -198,17 +185,20 @@ export async function assemble(
       ...(unsettled?.size ? [`${unsettled.size} volumes not attached`] : []),
     ],
     run: async (at) => {
-      await resume(at);
+      await filesystems.unmountLeft();
+      const before = await resume(at);
       parts.refreshPools();
+      await health.begin(before);
       unsettled = new Set(volumes.list().map(({ name }) => name));
       unsettled.forEach((name) => making.enqueue(name));
-      listenToChanges();
+      listenToCluster(parts, {
+        changed: () => reporter.changed(),
+        lookAt: (volume) => making.enqueue(volume),
+      });
       await Promise.all([
-        making.run(at),
-        reporting.run(at),
-        orphans.run(at),
-        discovery.run(at),
+        ...[making, reporting, orphans, health, discovery].map((loop) => loop.run(at)),
         beat(at),
+        watchDisks(parts, { log, changed: reportSoon }, at),
       ]);
     },
   };

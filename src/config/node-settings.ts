@@ -18,6 +18,16 @@ export const nodeSettings = {
     shown: '<directory>',
     fallback: '/run/berth/volumes',
   }),
+  kubeletDir: text({
+    help: 'where kubelet keeps the folders of pods (its --root-dir): tells who uses a volume with limits',
+    shown: '<directory>',
+    fallback: '/var/lib/kubelet',
+  }),
+  cgroupDir: text({
+    help: 'where the cgroups of the node are, with those of its pods: limits are set there',
+    shown: '<directory>',
+    fallback: '/sys/fs/cgroup',
+  }),
   leaseRenew: duration({
     help: 'how often the Lease is renewed and the pools are measured',
     fallback: '40s',
@@ -46,5 +56,22 @@ export const nodeSettings = {
     help: 'names the machine; another one under the same node name has other disks',
     shown: '<file>',
     fallback: '/etc/machine-id',
+  }),
+  healthInterval: duration({
+    help: 'how often errors of the disks under pools and volumes are looked for; 0s: never',
+    fallback: '10s',
+    leastMs: 0,
+    mostMs: 600_000,
+  }),
+  healthQuiet: duration({
+    help: 'how long a disk must have met no error of reading or writing to count as well again',
+    fallback: '30m',
+    leastMs: 1_000,
+    mostMs: 86_400_000,
+  }),
+  hostMounts: text({
+    help: 'the mounts of the machine; those that only the agent sees leave out its pods',
+    shown: '<file>',
+    fallback: '/proc/1/mountinfo',
   }),
 };

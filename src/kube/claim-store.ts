@@ -1,9 +1,11 @@
-import type { Claim } from '../model/claim.ts';
+import { claimText, type Claim } from '../model/claim.ts';
 import { selectedNodeAnnotation } from '../model/names.ts';
+import { formatQuantity } from '../model/quantity.ts';
 import type { ClaimStore } from '../usecases/cluster.ts';
 import { deleteOnly, type KubeApi } from './api.ts';
-import { toClaim } from './claims.ts';
+import { resizeConditions, toClaim } from './claims.ts';
 import { readLive } from './live.ts';
+import { unlessChanged } from './local-volumes.ts';
 import type { PersistentVolumeClaim } from './objects.ts';
 import { resourcePath } from './paths.ts';
 import type { Reflector } from './reflector.ts';
@@ -35,6 +37,19 @@ export function claimStore(api: KubeApi, memory: Reflector<PersistentVolumeClaim
       const patch = { metadata: { uid: ref.uid, annotations } };
       await api.patch(path(ref), 'merge', patch);
     },
+    setCapacity: (claim, capacity) =>
+      unlessChanged(async () => {
+        const { conditions = [] } = memory.get(claimText(claim.ref))?.status ?? {};
+        const status = {
+          capacity: { storage: formatQuantity(capacity) },
+          conditions: conditions.filter(({ type }) => !resizeConditions.includes(type)),
+          allocatedResources: null,
+          allocatedResourceStatuses: null,
+        };
+        const { resourceVersion, ref } = claim;
+        const patch = { metadata: { uid: ref.uid, resourceVersion }, status };
+        await api.patch(`${path(ref)}/status`, 'merge', patch);
+      }),
     delete: async (ref) => {
       await deleteOnly(api, path(ref), { uid: ref.uid });
     },

@@ -1,8 +1,16 @@
+import type { Bytes } from '../model/bytes.ts';
 import type { Claim, VolumeClass } from '../model/claim.ts';
 import { selectedNodeAnnotation } from '../model/names.ts';
 import { requestedBytes } from '../model/pod.ts';
+import { parseQuantity } from '../model/quantity.ts';
 import { parseClassParameters } from '../model/storage-class.ts';
 import type { PersistentVolumeClaim, StorageClass } from './objects.ts';
+
+/** What an object says that it has, or nothing where that cannot be read. */
+export function readCapacity(capacity: Readonly<Record<string, string>> = {}): Bytes | undefined {
+  const size = parseQuantity(capacity['storage'] ?? '');
+  return size.ok ? size.value : undefined;
+}
 
 export function toClaim(object: PersistentVolumeClaim): Claim {
   const { metadata = {}, spec = {}, status = {} } = object;
@@ -13,7 +21,10 @@ export function toClaim(object: PersistentVolumeClaim): Claim {
       name: metadata.name ?? '',
       uid: metadata.uid ?? '',
     },
+    resourceVersion: metadata.resourceVersion ?? '',
     requested: requestedBytes(spec.resources?.requests),
+    capacity: readCapacity(status.capacity),
+    isResizing: saysResizing(status),
     className: metadata.annotations?.[betaClassAnnotation] ?? spec.storageClassName,
     volumeName: spec.volumeName ?? '',
     volumeMode: spec.volumeMode === 'Block' ? 'Block' : 'Filesystem',
@@ -24,6 +35,19 @@ export function toClaim(object: PersistentVolumeClaim): Claim {
     selectedNode: metadata.annotations?.[selectedNodeAnnotation] ?? '',
     ownerPod: owner && { name: owner.name, uid: owner.uid },
   };
+}
+
+/** What different versions of Kubernetes say of a claim while it grows. */
+export const resizeConditions: readonly string[] = [
+  ...['Resizing', 'FileSystemResizePending'],
+  ...['ControllerResizeError', 'NodeResizeError'],
+];
+
+function saysResizing(status: NonNullable<PersistentVolumeClaim['status']>): boolean {
+  return (
+    status.allocatedResources?.['storage'] !== undefined ||
+    status.conditions?.some(({ type }) => resizeConditions.includes(type)) === true
+  );
 }
 
 /** Where a claim named its class before it had a field; Kubernetes still reads it, and first. */

@@ -1,9 +1,6 @@
-import { bytes } from '../model/bytes.ts';
-import type { VolumeClass } from '../model/claim.ts';
-import { discoveryBackend } from '../model/discovery.ts';
+import { bytes, minusBytes, sumBytes } from '../model/bytes.ts';
 import { nodeLabel, poolOfCapacityAnnotation, volumeName } from '../model/names.ts';
 import { isForCordon } from '../model/pod.ts';
-import { err } from '../model/result.ts';
 import type { LedgerVolume, Ledger } from '../scheduling/ledger.ts';
 import type { Lookup } from '../usecases/cluster.ts';
 import type { Log } from '../usecases/ports.ts';
@@ -11,6 +8,7 @@ import type { KubeApi } from './api.ts';
 import { defaultClass, toClaim, toVolumeClass } from './claims.ts';
 import type { KubeClient } from './client.ts';
 import type { LocalVolumeObject, StorageNodeObject, StoragePoolObject } from './custom-objects.ts';
+import { ofCuttingPool } from './discovery-class.ts';
 import { readLive } from './live.ts';
 import { toLocalVolume } from './local-volumes.ts';
 import type { NodeIndex } from './node-index.ts';
@@ -67,7 +65,7 @@ export function watchCluster(client: KubeClient, log: Log, namespace: string): C
     classes: open<StorageClass>('storageclasses'),
     localVolumes: open<LocalVolumeObject>('localvolumes'),
     pools: open<StoragePoolObject>('storagepools'),
-    storageNodes: open<StorageNodeObject>('storagenodes'),
+    storageNodes: open<StorageNodeObject>('storagenodes', withoutDevices),
   };
   const all = Object.entries(state);
   return {
@@ -84,6 +82,15 @@ function withoutManagedFields<T extends KubeObject>(object: T): T {
     delete object.metadata.managedFields;
   }
   return object;
+}
+
+/** The disks of a node are for people, and for its agent. */
+function withoutDevices(object: StorageNodeObject): StorageNodeObject {
+  const { status } = object;
+  return withoutManagedFields({
+    ...object,
+    ...(status && { status: { ...status, devices: [] } }),
+  });
 }
 
 function trimNode(node: Node): Node {
@@ -129,11 +136,10 @@ export function feedLedger(state: ClusterState, ledger: Ledger, nodes: NodeIndex
       nodes.removeHeartbeat(before);
     }
   });
-  // What a volume occupies that its agent has not measured yet hangs on its StoragePool.
   state.pools.onChange((before, after) => {
     const pool = (after ?? before)?.metadata.name;
     for (const object of state.localVolumes.list()) {
-      if (object.spec.pool === pool && object.status?.allocatedBytes === undefined) {
+      if (object.spec.pool === pool && hangsOnRule(object)) {
         ledger.setVolume(toLedgerVolume(object, nodes));
       }
     }
@@ -147,17 +153,23 @@ export function feedLedger(state: ClusterState, ledger: Ledger, nodes: NodeIndex
   });
 }
 
+/** What a volume occupies, or grows to, that its agent has not measured yet hangs on its StoragePool. */
+function hangsOnRule({ spec, status = {} }: LocalVolumeObject): boolean {
+  return status.allocatedBytes === undefined || (status.bytes ?? 0) < spec.bytes;
+}
+
 function toLedgerVolume(object: LocalVolumeObject, nodes: NodeIndex): LedgerVolume {
   const { spec, status = {} } = object;
   const { node, pool } = spec;
-  const allocated =
-    status.allocatedBytes === undefined
-      ? nodes.allocatedFor(pool)(bytes(spec.bytes))
-      : bytes(status.allocatedBytes);
+  const promised = nodes.allocatedFor(pool)(bytes(spec.bytes));
+  const made = bytes(status.allocatedBytes ?? promised);
+  const isGrowing = status.bytes !== undefined && status.bytes < spec.bytes;
+  const growth = isGrowing ? minusBytes(promised, made) : bytes(0);
   const name = object.metadata.name;
   // What is adopted lay in the pool before, and every report has counted it.
-  const seenIn = spec.adopts === undefined ? status.generation : 0;
-  return { name, node, pool, claimUid: spec.claimRef.uid, allocated, seenIn };
+  const seenIn = status.generation ?? (spec.adopts === undefined ? undefined : 0);
+  const claimUid = spec.claimRef.uid;
+  return { name, node, pool, claimUid, allocated: sumBytes([made, growth]), growth, seenIn };
 }
 
 /**
@@ -184,11 +196,11 @@ export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = fa
       }
       if (name === undefined) {
         const object = defaultClass(state.classes.list());
-        return object && ofCuttingPool(toVolumeClass(object), state);
+        return object && ofCuttingPool(toVolumeClass(object), state.pools);
       }
       const path = resourcePath('storageclasses', { name });
       const object = state.classes.get(name) ?? (await readLive<StorageClass>(api, path));
-      return object && ofCuttingPool(toVolumeClass(object), state);
+      return object && ofCuttingPool(toVolumeClass(object), state.pools);
     },
     persistentVolume: async (name) => {
       const path = resourcePath('persistentvolumes', { name });
@@ -201,13 +213,4 @@ export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = fa
       return object && toLocalVolume(object);
     },
   };
-}
-
-/** A class that asks for new volumes of a pool whose volumes are found gets none, and hears why. */
-function ofCuttingPool(found: VolumeClass, { pools }: ClusterState): VolumeClass {
-  const pool = found.parameters.ok ? found.parameters.value.pool : '';
-  const why = `pool is "${pool}": a pool of backend ${discoveryBackend} makes no volumes; its claims name its own discovery.storageClassName`;
-  return pools.get(pool)?.spec.backend === discoveryBackend
-    ? { ...found, parameters: err(why) }
-    : found;
 }

@@ -1,5 +1,8 @@
 import type { CleanRequest, DiscoveredEntry } from '../model/discovery.ts';
+import type { IoLimits } from '../model/io-limits.ts';
+import type { Health } from '../model/health.ts';
 import type { ErasePolicy, FsType, VolumeMode, VolumePhase } from '../model/volume.ts';
+import type { DeviceHealth } from '../usecases/health-ports.ts';
 import type { ObjectMeta } from './objects.ts';
 
 /** The custom objects as they stand in JSON; manifests/base/crds holds their schemas. */
@@ -9,6 +12,18 @@ export interface LoopSource {
   /** A quantity: all that volumes may occupy together. */
   size: string;
   allocation?: 'preallocated' | 'sparse';
+}
+
+/** Which disks of a node a pool may take: patterns in which `*` stands for any text. */
+export interface Devices {
+  ids?: string[];
+  paths?: string[];
+  models?: string[];
+  transports?: string[];
+  rotational?: boolean;
+  /** Quantities. */
+  minSize?: string;
+  maxSize?: string;
 }
 
 export interface StoragePoolObject {
@@ -22,6 +37,11 @@ export interface StoragePoolObject {
     loop?: LoopSource;
     /** Read and checked where it is used. */
     discovery?: object;
+    devices?: Devices;
+    /** A quantity, or a share such as `10%`: room on each node that no volume gets. */
+    reserve?: string | number;
+    /** How many volumes one node may have in it. */
+    maxVolumes?: number;
     /** What becomes of things in the pool that nobody asks for; `keepFor` is 7 days where not given. */
     orphans?: { keepFor?: string };
   };
@@ -29,9 +49,28 @@ export interface StoragePoolObject {
     nodes?: number;
     total?: number;
     free?: number;
+    /** Of any node. */
+    largest?: number;
     volumes?: number;
+    /** Not of all nodes where there are many: those first that need somebody. */
+    nodeStates?: PoolNodeState[];
     conditions?: Condition[];
   };
+}
+
+/** A pool on one node, in short. */
+export interface PoolNodeState {
+  node: string;
+  healthy: boolean;
+  message?: string;
+  total: number;
+  free: number;
+  largest: number;
+  volumes: number;
+  disksUsed?: number;
+  disksRefused?: number;
+  disksMissing?: number;
+  warnings?: string[];
 }
 
 export interface Condition {
@@ -53,6 +92,47 @@ export interface PoolStatusOnNode {
   free: number;
   largest: number;
   volumes: number;
+  /** What became of the disks that it may take. */
+  disks?: PoolDiskStatus[];
+  /** What somebody should know although it is healthy. */
+  warnings?: string[];
+}
+
+export interface PoolDiskStatus {
+  id: string;
+  path?: string;
+  bytes: number;
+  state: 'used' | 'refused' | 'leaving' | 'missing';
+  message?: string;
+}
+
+/** One disk of a node. */
+export interface Device {
+  id: string;
+  /** False where `id` says only where the disk is now. */
+  stable: boolean;
+  path: string;
+  links?: string[];
+  model?: string;
+  serial?: string;
+  wwn?: string;
+  bytes: number;
+  sectorBytes: number;
+  rotational: boolean;
+  transport?: string;
+  readOnly: boolean;
+  removable: boolean;
+  partitionTable?: string;
+  partitions?: { path: string; bytes: number; signature?: string }[];
+  signature?: string;
+  holders?: string[];
+  mountPoints?: string[];
+  /** The pool that has it. */
+  pool?: string;
+  /** Whether a pool may take it. */
+  available: boolean;
+  /** Why not. */
+  reason?: string;
 }
 
 export interface Orphan {
@@ -91,6 +171,9 @@ export interface StorageNodeObject {
     generation?: number;
     pools?: PoolStatusOnNode[];
     orphans?: Orphan[];
+    devices?: Device[];
+    /** The devices under the pools with which something is wrong. */
+    health?: DeviceHealth[];
     discovered?: DiscoveredPoolObject[];
   };
 }
@@ -116,6 +199,9 @@ export interface LocalVolumeObject {
     claimRef: { namespace: string; name: string; uid: string };
     erase: ErasePolicy;
     onNodeLost?: string;
+    /** How fast each pod may use it. */
+    ioLimits?: IoLimits | undefined;
+    onDiskFailure?: string;
     /** What is on the disk already and becomes this volume. */
     adopts?: { name: string; volumeUid: string } | undefined;
   };
@@ -123,10 +209,16 @@ export interface LocalVolumeObject {
     phase?: VolumePhase;
     path?: string;
     allocatedBytes?: number;
+    /** The usable size now; less than `spec.bytes` while the volume grows. */
+    bytes?: number;
     /** The first report of the node in which this volume is counted. */
     generation?: number;
     message?: string;
     /** How the bytes were erased, just before the volume goes. */
     erased?: { policy: ErasePolicy; at: string; result: string };
+    /** Whether the limits hold for the pods that use it now. */
+    ioLimits?: { applied: boolean; pods: number; message?: string };
+    /** What is wrong with what it lies on. */
+    health?: Health;
   };
 }

@@ -41,6 +41,7 @@ export function discoveredOnNodes(
         message: problem ?? found.message,
         total: sum(usable),
         free: sum(free),
+        largest: Math.max(0, ...free.map(({ bytes }) => bytes)),
         volumes: usable.length,
       },
     ];

@@ -4,6 +4,7 @@ import {
   agentFinalizer,
   apiVersion,
   controlFinalizer,
+  diskFailingSinceAnnotation,
   givenUpAnnotation,
   nodeLabel,
   nodeLostSinceAnnotation,
@@ -15,6 +16,7 @@ import type { LocalVolumeObject } from './custom-objects.ts';
 import { readLive } from './live.ts';
 import { resourcePath } from './paths.ts';
 import type { Reflector } from './reflector.ts';
+import type { Waiter } from './waiter.ts';
 
 /** Set before a PersistentVolume is made; from then on the volume belongs to its claim. */
 const publishedAnnotation = 'berth.dev/published';
@@ -35,6 +37,7 @@ export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
       ...status,
       phase: status.phase ?? 'Pending',
       allocatedBytes: optionalBytes(status.allocatedBytes),
+      bytes: optionalBytes(status.bytes),
     },
     deleting: metadata.deletionTimestamp !== undefined,
     heldByControl: finalizers.includes(controlFinalizer),
@@ -43,6 +46,7 @@ export function toLocalVolume(object: LocalVolumeObject): LocalVolume {
     follows: toVolumeRef(metadata.annotations?.[followsAnnotation]),
     retained: metadata.annotations?.[retainedAnnotation] === 'true',
     nodeLostSince: optionalTime(metadata.annotations?.[nodeLostSinceAnnotation]),
+    diskFailingSince: optionalTime(metadata.annotations?.[diskFailingSinceAnnotation]),
     givenUp: metadata.annotations?.[givenUpAnnotation] === 'true',
   };
 }
@@ -102,6 +106,11 @@ export function localVolumeStore(
     ensure: async (name, spec, first) =>
       toLocalVolume(await ensureLocalVolume(api, name, spec, first && followerMark(first))),
     markFollower: (volume, first) => mark(volume, followerMark(first)),
+    promise: ({ name, uid, resourceVersion }, size) =>
+      unlessChanged(async () => {
+        const patch = { metadata: { resourceVersion, uid }, spec: { bytes: size } };
+        await api.patch(path(name), 'merge', patch);
+      }),
     markPublished: (volume) => mark(volume, { [publishedAnnotation]: 'true' }),
     markRetained: (volume) => mark(volume, { [retainedAnnotation]: 'true' }),
     markDeleted: ({ name, uid, resourceVersion }) =>
@@ -181,44 +190,4 @@ export async function dropFinalizer(
       }
     }
   }
-}
-
-/** Lets callers wait for what a reflector will learn. */
-export interface Waiter {
-  /** @returns whether `done` came to hold within the time */
-  until(key: string, done: () => boolean, timeoutMs: number): Promise<boolean>;
-}
-
-/** Looks again at each change of the awaited key. */
-export function waiter<T extends LocalVolumeObject>(memory: Reflector<T>): Waiter {
-  const waiting = new Map<string, Set<() => void>>();
-  memory.onChange((before, after) => {
-    const name = (after ?? before)?.metadata.name ?? '';
-    for (const look of waiting.get(name) ?? []) {
-      look();
-    }
-  });
-  return {
-    until: (key, done, timeoutMs) =>
-      new Promise((resolve) => {
-        const looks = waiting.get(key) ?? new Set();
-        waiting.set(key, looks);
-        const end = (held: boolean): void => {
-          clearTimeout(timer);
-          looks.delete(look);
-          if (looks.size === 0) {
-            waiting.delete(key);
-          }
-          resolve(held);
-        };
-        const look = (): void => {
-          if (done()) {
-            end(true);
-          }
-        };
-        const timer = setTimeout(() => end(done()), timeoutMs);
-        looks.add(look);
-        look();
-      }),
-  };
 }

@@ -1,6 +1,7 @@
 import {
   agentFinalizer,
   apiVersion,
+  diskFailingSinceAnnotation,
   givenUpAnnotation,
   nodeLostSinceAnnotation,
 } from '../model/names.ts';
@@ -24,9 +25,15 @@ export function lossRecord(api: KubeApi): LossRecord {
   return {
     markNodeLost: (volume, since) =>
       annotate(volume, { [nodeLostSinceAnnotation]: new Date(since).toISOString() }),
+    markDiskFailing: (volume, since) =>
+      annotate(volume, { [diskFailingSinceAnnotation]: new Date(since).toISOString() }),
     markGivenUp: (volume) => annotate(volume, { [givenUpAnnotation]: 'true' }),
-    markNodeBack: (volume) =>
-      annotate(volume, { [nodeLostSinceAnnotation]: null, [givenUpAnnotation]: null }),
+    markBack: (volume) =>
+      annotate(volume, {
+        [nodeLostSinceAnnotation]: null,
+        [diskFailingSinceAnnotation]: null,
+        [givenUpAnnotation]: null,
+      }),
     requestPurge: async (volume, reason, now) => {
       const { name, uid: volumeUid, spec } = volume;
       await addPurge(api, spec.node, {

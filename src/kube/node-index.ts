@@ -3,20 +3,31 @@ import type { NodeState } from '../model/node.ts';
 import { poolOfCapacityAnnotation } from '../model/names.ts';
 import { parsePoolReport, type PoolReport } from '../model/pool.ts';
 import type { Result } from '../model/result.ts';
+import type { VolumeForm } from '../model/volume.ts';
 import type { NodeFacts, PoolFacts } from '../scheduling/filter.ts';
-import type { Ledger, Room } from '../scheduling/ledger.ts';
+import type { Ledger } from '../scheduling/ledger.ts';
+import type { Room } from '../scheduling/room.ts';
 import type { Labels } from '../scheduling/node-affinity.ts';
 import type { NodeReader } from '../usecases/cluster.ts';
 import type { Now } from '../usecases/ports.ts';
 import { toNodeState } from './node-state.ts';
 import type { Lease, Node } from './objects.ts';
 
-/** What a volume of a size occupies in a pool, or nothing where its StoragePool cannot be read. */
-export type AllocationRule = (pool: string) => ((size: Bytes) => Bytes) | undefined;
+/** What a StoragePool says of the volumes in it, on every node alike. */
+export interface PoolRule {
+  /** What a volume of a size occupies. */
+  readonly allocatedFor: (size: Bytes) => Bytes;
+  readonly gives: VolumeForm;
+  /** Volumes keep the size that they were made with. */
+  readonly fixedSize?: boolean;
+}
+
+/** The rule of a pool, or nothing where its StoragePool cannot be read. */
+export type PoolRules = (pool: string) => PoolRule | undefined;
 
 export interface NodeIndexOptions {
   readonly ledger: Ledger;
-  readonly allocationRule: AllocationRule;
+  readonly poolRules: PoolRules;
   readonly now: Now;
   readonly silentAfterMs: number;
 }
@@ -39,36 +50,44 @@ const noStoragePool = 'has no StoragePool of that name that can be read';
 class KnownPool implements PoolFacts {
   readonly #name: string;
   readonly #problem: string | undefined;
-  readonly #rule: AllocationRule;
+  readonly #rules: PoolRules;
   readonly #room: () => Room | undefined;
   readonly #healthy: boolean;
 
   constructor(
     name: string,
     report: Result<PoolReport, string>,
-    { rule, room }: { rule: AllocationRule; room: () => Room | undefined },
+    { rules, room }: { rules: PoolRules; room: () => Room | undefined },
   ) {
     this.#name = name;
     this.#healthy = report.ok && report.value.healthy;
     this.#problem = report.ok ? undefined : `has an unreadable report: ${report.error}`;
-    this.#rule = rule;
+    this.#rules = rules;
     this.#room = room;
   }
 
   get healthy(): boolean {
-    return this.#healthy && this.#rule(this.#name) !== undefined;
+    return this.#healthy && this.#rules(this.#name) !== undefined;
   }
 
   get problem(): string | undefined {
-    return this.#rule(this.#name) ? this.#problem : noStoragePool;
+    return this.#rules(this.#name) ? this.#problem : noStoragePool;
   }
 
   get room(): Room | undefined {
     return this.#room();
   }
 
+  get gives(): VolumeForm {
+    return this.#rules(this.#name)?.gives ?? 'device';
+  }
+
+  get fixedSize(): boolean {
+    return this.#rules(this.#name)?.fixedSize ?? false;
+  }
+
   get allocatedFor(): (size: Bytes) => Bytes {
-    return this.#rule(this.#name) ?? asAsked;
+    return this.#rules(this.#name)?.allocatedFor ?? asAsked;
   }
 }
 
@@ -194,14 +213,14 @@ export class NodeIndex implements NodeReader {
 
   /** What a volume occupies that no agent has confirmed yet. */
   allocatedFor(pool: string): (size: Bytes) => Bytes {
-    return this.#options.allocationRule(pool) ?? asAsked;
+    return this.#options.poolRules(pool)?.allocatedFor ?? asAsked;
   }
 
   #readPool(node: string, pool: string, text: string): KnownPool {
-    const { ledger, allocationRule: rule } = this.#options;
+    const { ledger, poolRules: rules } = this.#options;
     const report = parsePoolReport(text);
     ledger.setReport({ node, pool }, report.ok ? report.value : undefined);
-    return new KnownPool(pool, report, { rule, room: ledger.roomReader({ node, pool }) });
+    return new KnownPool(pool, report, { rules, room: ledger.roomReader({ node, pool }) });
   }
 
   #isFresh({ seenAt }: Heartbeat): boolean {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { agentFinalizer } from '../model/names.ts';
 import type { LocalVolume, VolumeStatus } from '../model/volume.ts';
+import type { ShowIoLimits } from '../usecases/io-limit-ports.ts';
 import type { NodeVolumes } from '../usecases/node-ports.ts';
 import type { KubeApi } from './api.ts';
 import type { LocalVolumeObject } from './custom-objects.ts';
@@ -28,7 +29,21 @@ export function nodeVolumes(
         await api.patch(pathOf(volume, 'status'), 'merge', patch);
       }
     },
+    setHealth: async (volume, health) => {
+      const patch = { metadata: { uid: volume.uid }, status: { health: health ?? null } };
+      await api.patch(pathOf(volume, 'status'), 'merge', patch);
+    },
     release: (volume) => dropFinalizer(api, pathOf(volume), volume.uid, agentFinalizer),
+  };
+}
+
+/** Writes whether the limits of a volume hold: a field of its own, that `setStatus` leaves alone. */
+export function ioLimitsBoard(api: KubeApi): ShowIoLimits {
+  return async (volume, standing) => {
+    if (!isDeepStrictEqual(volume.status.ioLimits, standing)) {
+      const patch = { metadata: { uid: volume.uid }, status: { ioLimits: standing ?? null } };
+      await api.patch(pathOf(volume, 'status'), 'merge', patch);
+    }
   };
 }
 
@@ -37,8 +52,8 @@ function pathOf({ name }: LocalVolume, subresource?: 'status'): string {
 }
 
 const statusFields = [
-  ...(['phase', 'path', 'allocatedBytes', 'generation', 'message'] as const),
-  'erased' as const,
+  ...(['phase', 'path', 'allocatedBytes', 'bytes'] as const),
+  ...(['generation', 'message', 'erased'] as const),
 ];
 
 /** The fields that differ; null takes one away (RFC 7396). */

@@ -1,6 +1,7 @@
 import type { Claim, VolumeClass } from '../model/claim.ts';
 import {
   controlFinalizer,
+  healthAnnotation,
   hostnameLabel,
   provisionedByAnnotation,
   provisioner,
@@ -11,7 +12,8 @@ import { PermanentError } from '../model/errors.ts';
 import type { PersistentVolume, PersistentVolumeStore } from '../usecases/cluster.ts';
 import { isConflict, isNotFound, type KubeApi } from './api.ts';
 import { readLive } from './live.ts';
-import { dropFinalizer } from './local-volumes.ts';
+import { readCapacity } from './claims.ts';
+import { dropFinalizer, unlessChanged } from './local-volumes.ts';
 import type { PersistentVolume as PersistentVolumeObject } from './objects.ts';
 import { resourcePath } from './paths.ts';
 import type { Reflector } from './reflector.ts';
@@ -28,6 +30,8 @@ export function toPersistentVolume(object: PersistentVolumeObject): PersistentVo
     ours: metadata.annotations?.[provisionedByAnnotation] === provisioner,
     heldByControl: metadata.finalizers?.includes(controlFinalizer) === true,
     deleting: metadata.deletionTimestamp !== undefined,
+    capacity: readCapacity(spec.capacity),
+    health: metadata.annotations?.[healthAnnotation],
     terms: spec.nodeAffinity?.required?.nodeSelectorTerms ?? [],
   };
 }
@@ -72,6 +76,11 @@ export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentV
         }
       }
     },
+    setCapacity: ({ name, uid, resourceVersion }, capacity) =>
+      unlessChanged(async () => {
+        const spec = { capacity: { storage: formatQuantity(capacity) } };
+        await api.patch(path(name), 'merge', { metadata: { uid, resourceVersion }, spec });
+      }),
     remove: async ({ name, uid }) => {
       try {
         await api.delete(path(name), { uid });
@@ -83,6 +92,11 @@ export function persistentVolumeStore(ports: PersistentVolumePorts): PersistentV
       }
       await dropFinalizer(api, path(name), uid, controlFinalizer);
     },
+    markHealth: ({ name, uid, resourceVersion }, health) =>
+      unlessChanged(async () => {
+        const annotations = { [healthAnnotation]: health ?? null };
+        await api.patch(path(name), 'merge', { metadata: { uid, resourceVersion, annotations } });
+      }),
     letGo: async ({ name, uid, resourceVersion }) => {
       try {
         const { metadata = {} } = await api.get<PersistentVolumeObject>(path(name));

@@ -1,11 +1,21 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { NodeReader } from '../usecases/cluster.ts';
 import type { Now } from '../usecases/ports.ts';
-import { rollUpPool, type PoolOnNode, type PoolSummary } from '../usecases/roll-up-pool.ts';
+import {
+  rollUpPool,
+  type PoolCondition,
+  type PoolOnNode,
+  type PoolSummary,
+} from '../usecases/roll-up-pool.ts';
 import { controlFinalizer } from '../model/names.ts';
 import type { KubeApi } from './api.ts';
 import type { ClusterState } from './cluster-state.ts';
-import type { Condition, LocalVolumeObject, StoragePoolObject } from './custom-objects.ts';
+import type {
+  Condition,
+  LocalVolumeObject,
+  PoolNodeState,
+  StoragePoolObject,
+} from './custom-objects.ts';
 import { discoveredOnNodes, isUsedByMedia, type ReadDiscovery } from './discovery-status.ts';
 import { dropFinalizer } from './local-volumes.ts';
 import { resourcePath } from './paths.ts';
@@ -85,22 +95,32 @@ function poolOnNodes(name: string, { state, nodes }: PoolStatusPorts): readonly 
 }
 
 function toStatus(
-  { nodes, total, free, volumes, ready, reason, message }: PoolSummary,
+  { conditions, nodeStates, ...sums }: PoolSummary,
   pool: StoragePoolObject,
   now: number,
 ): NonNullable<StoragePoolObject['status']> {
-  const status = ready ? 'True' : 'False';
-  const before = pool.status?.conditions?.find((one) => one.type === 'Ready');
-  const lastTransitionTime =
-    before?.status === status ? before.lastTransitionTime : new Date(now).toISOString();
-  const isGoing = pool.metadata.deletionTimestamp !== undefined;
-  const condition: Condition = {
-    type: 'Ready',
+  return {
+    ...sums,
+    nodeStates: nodeStates as PoolNodeState[],
+    conditions: conditions.map((condition) => toCondition(condition, pool, now)),
+  };
+}
+
+function toCondition(
+  { type, holds, reason, message }: PoolCondition,
+  { metadata, status: shown }: StoragePoolObject,
+  now: number,
+): Condition {
+  const status = holds ? 'True' : 'False';
+  const before = shown?.conditions?.find((one) => one.type === type);
+  const isGoing = type === 'Ready' && metadata.deletionTimestamp !== undefined;
+  return {
+    type,
     status,
     reason,
     message: isGoing ? `${message}; is deleted when its last volume is gone` : message,
-    lastTransitionTime,
-    observedGeneration: pool.metadata.generation ?? 0,
+    lastTransitionTime:
+      before?.status === status ? before.lastTransitionTime : new Date(now).toISOString(),
+    observedGeneration: metadata.generation ?? 0,
   };
-  return { nodes, total, free, volumes, conditions: [condition] };
 }

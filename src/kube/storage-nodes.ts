@@ -1,8 +1,14 @@
 import { bytes } from '../model/bytes.ts';
 import { apiVersion } from '../model/names.ts';
-import type { NodeStanding, OrphanStanding, StandingStore } from '../usecases/node-ports.ts';
+import type {
+  DeviceStanding,
+  NodeStanding,
+  OrphanStanding,
+  PoolStanding,
+  StandingStore,
+} from '../usecases/node-ports.ts';
 import { isNotFound, type KubeApi } from './api.ts';
-import type { Orphan, StorageNodeObject } from './custom-objects.ts';
+import type { Device, Orphan, PoolStatusOnNode, StorageNodeObject } from './custom-objects.ts';
 import { readLive } from './live.ts';
 import { resourcePath } from './paths.ts';
 
@@ -13,6 +19,27 @@ export function toOrphanStanding(orphan: Orphan): OrphanStanding {
     ...orphan,
     bytes: bytes(orphan.bytes),
     usableBytes: usableBytes === undefined ? undefined : bytes(usableBytes),
+  };
+}
+
+function toPoolStanding(pool: PoolStatusOnNode): PoolStanding {
+  const { total, free, largest, disks } = pool;
+  return {
+    ...pool,
+    ...{ total: bytes(total), free: bytes(free), largest: bytes(largest) },
+    disks: disks?.map((disk) => ({ ...disk, bytes: bytes(disk.bytes) })),
+  };
+}
+
+function toDeviceStanding(device: Device): DeviceStanding {
+  const partitions = device.partitions ?? [];
+  return {
+    ...device,
+    bytes: bytes(device.bytes),
+    links: device.links ?? [],
+    partitions: partitions.map((one) => ({ ...one, bytes: bytes(one.bytes) })),
+    holders: device.holders ?? [],
+    mountPoints: device.mountPoints ?? [],
   };
 }
 
@@ -38,13 +65,16 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
 
   async function read(): ReturnType<StorageNodeStore['read']> {
     const object = await readLive<StorageNodeObject>(api, resourcePath('storagenodes', { name }));
-    const { machineID, generation, orphans } = object?.status ?? {};
+    const { machineID, generation, pools, orphans, devices, health } = object?.status ?? {};
     return {
       ...(machineID !== undefined && { machineId: machineID }),
       ...(generation !== undefined && { generation }),
       ...(orphans !== undefined && {
         orphans: orphans.map(toOrphanStanding),
       }),
+      ...(pools !== undefined && { pools: pools.map(toPoolStanding) }),
+      ...(devices !== undefined && { devices: devices.map(toDeviceStanding) }),
+      ...(health !== undefined && { health }),
     };
   }
 
@@ -53,9 +83,10 @@ export function storageNodeStore(api: KubeApi, identity: NodeIdentity): StorageN
     await api.patch(path, 'merge', { status });
   }
 
-  async function write({ generation, pools, orphans }: NodeStanding): Promise<void> {
+  async function write(standing: NodeStanding): Promise<void> {
+    const { generation, pools, orphans, devices, health = [] } = standing;
     const machineID = identity.machineId();
-    const status = { machineID, agentVersion, generation, pools, orphans };
+    const status = { machineID, agentVersion, generation, pools, orphans, devices, health };
     const text = JSON.stringify(status);
     if (text === written) {
       return;

@@ -7,7 +7,12 @@ import type { ClaimRef, VolumeMode } from './volume.ts';
 /** A PersistentVolumeClaim, as far as it is read. */
 export interface Claim {
   readonly ref: ClaimRef;
+  readonly resourceVersion: string;
   readonly requested: Result<Bytes, string>;
+  /** What it has, once it is bound. */
+  readonly capacity: Bytes | undefined;
+  /** Its status says that it is about to grow. */
+  readonly isResizing: boolean;
   /** Missing where the claim has none and there is no default. */
   readonly className: string | undefined;
   /** The PersistentVolume it is bound to; empty while it has none. */

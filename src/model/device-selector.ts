@@ -64,13 +64,18 @@ function readField(field: string, value: unknown): Result<unknown, string> {
     : err(`${field} is ${shown(value)}: a list of one or more texts is allowed`);
 }
 
+/** Whether it is a disk without anybody saying so. */
+export function isPlainDisk({ type }: Disk): boolean {
+  return plainTypes.includes(type);
+}
+
 /**
  * Whether the selector names the disk. Loop devices and the like are named only by a path or an
  * id of their own: no other condition ever means them.
  */
 export function selectsDisk(selector: DeviceSelector, disk: Disk): boolean {
   const { ids, paths, models, transports } = selector;
-  const isMeant = plainTypes.includes(disk.type) || ids !== undefined || paths !== undefined;
+  const isMeant = isPlainDisk(disk) || ids !== undefined || paths !== undefined;
   const conditions: readonly [readonly string[] | undefined, readonly (string | undefined)[]][] = [
     [ids, [disk.id]],
     [paths, [disk.path, ...disk.links]],
@@ -78,6 +83,13 @@ export function selectsDisk(selector: DeviceSelector, disk: Disk): boolean {
     [transports, [disk.transport]],
   ];
   return isMeant && conditions.every(([wanted, has]) => fits(wanted, has)) && isSo(selector, disk);
+}
+
+/** Whether it names this path, or the id of a device that has nothing but its path. */
+export function namesPath({ ids, paths }: DeviceSelector, path: string): boolean {
+  const isNamed = (patterns: readonly string[] = [], text: string): boolean =>
+    patterns.some((pattern) => matches(pattern, text));
+  return isNamed(paths, path) || isNamed(ids, `path-${path}`);
 }
 
 function isSo({ rotational, minSize, maxSize }: DeviceSelector, disk: Disk): boolean {

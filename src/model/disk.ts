@@ -1,15 +1,26 @@
 import type { Bytes } from './bytes.ts';
 
+/** A part of a disk. */
+export interface Partition {
+  readonly path: string;
+  readonly bytes: Bytes;
+  /** What is on it, such as `ext4`; missing where nothing on it is known. */
+  readonly signature?: string | undefined;
+}
+
 /** What is on a disk, as far as anybody can tell without reading all of it. */
 export interface DiskContent {
   /** The kind of partition table, such as `gpt`. */
   readonly partitionTable?: string | undefined;
-  readonly partitions: readonly string[];
+  readonly partitions: readonly Partition[];
   /** A filesystem or other signature that begins at the disk's first sectors, such as `ext4`. */
   readonly signature?: string | undefined;
   /** Devices that are made of it or of a part of it, such as a volume of LVM. */
   readonly holders: readonly string[];
-  /** Where it, or a part of it, is mounted; `[SWAP]` for swap. */
+  /**
+   * Where it, or a part of it, is mounted; `[SWAP]` for swap. A text in brackets stands for a
+   * mount that the kernel knows and this process cannot see.
+   */
   readonly mountPoints: readonly string[];
 }
 
@@ -41,16 +52,27 @@ export interface Disk {
   readonly content: DiskContent;
 }
 
+const mainMounts = 4;
+
+/** The shortest are what people mounted; the others come and go with pods. */
+export function mainMountPoints({ content }: Disk): readonly string[] {
+  return [...content.mountPoints]
+    .sort((a, b) => a.length - b.length || (a < b ? -1 : 1))
+    .slice(0, mainMounts);
+}
+
 /**
  * Why a pool must not take a disk that is not its own yet.
  *
  * @returns nothing where nothing on it is known: whoever takes it still has to read it
  */
-export function whyNotTaken({ content, ...disk }: Disk): string | undefined {
-  const { partitionTable, partitions, signature } = content;
+export function whyNotTaken(disk: Disk): string | undefined {
+  const { content } = disk;
+  const { partitionTable, signature } = content;
+  const partitions = content.partitions.map(({ path }) => path);
   const hasEmptyTable = partitionTable !== undefined && partitions.length === 0;
   const reasons: readonly [boolean, string][] = [
-    [content.mountPoints.length > 0, `it is mounted at ${content.mountPoints.join(', ')}`],
+    [content.mountPoints.length > 0, `it is mounted at ${mainMountPoints(disk).join(', ')}`],
     [content.holders.length > 0, `it is part of ${content.holders.join(', ')}`],
     [partitions.length > 0, `it has the partitions ${partitions.join(', ')}`],
     [signature !== undefined, `it holds ${signature ?? ''}`],

@@ -30,7 +30,11 @@ export const wakeAnnotation = 'berth.dev/wake';
 
 /** On LocalVolumes: when control first saw that the node is lost; RFC 3339. */
 export const nodeLostSinceAnnotation = 'berth.dev/node-lost-since';
-/** On LocalVolumes: `true` once its claim is taken away because the node stayed lost. */
+/** On LocalVolumes: when control first saw its disk failing, where the class waits for that; RFC 3339. */
+export const diskFailingSinceAnnotation = 'berth.dev/disk-failing-since';
+/** On PersistentVolumes: `suspect` or `failing`, and why, while something is wrong with the disk. */
+export const healthAnnotation = 'berth.dev/health';
+/** On LocalVolumes: `true` once its claim is taken away because node or disk stayed lost. */
 export const givenUpAnnotation = 'berth.dev/given-up';
 
 /** `pv.kubernetes.io/provisioned-by` of PersistentVolumes that were found, not cut. */

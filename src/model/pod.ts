@@ -1,6 +1,7 @@
 import type { Bytes } from './bytes.ts';
 import { parseQuantity } from './quantity.ts';
 import { err, ok, type Result } from './result.ts';
+import type { VolumeMode } from './volume.ts';
 
 /** A claim that a pod names, or that will be made for it from a template. */
 export interface PodClaim {
@@ -13,6 +14,7 @@ export interface PodClaim {
 export interface ClaimTemplate {
   readonly className: string | undefined;
   readonly requested: Result<Bytes, string>;
+  readonly volumeMode: VolumeMode;
 }
 
 /** A pod, as far as placing its volumes needs it. */
@@ -38,6 +40,7 @@ export interface Pod {
 
 interface ClaimSpecObject {
   readonly storageClassName?: string | null;
+  readonly volumeMode?: string | null;
   readonly resources?: { readonly requests?: Readonly<Record<string, unknown>> | null };
 }
 
@@ -131,6 +134,7 @@ function claimOf(volume: VolumeObject, podName: string): PodClaim[] {
         template: {
           className: spec?.storageClassName ?? undefined,
           requested: requestedBytes(spec?.resources?.requests),
+          volumeMode: spec?.volumeMode === 'Block' ? 'Block' : 'Filesystem',
         },
       },
     ];

@@ -83,10 +83,18 @@ export function withinLimits<R extends Room>(room: R, { reserve, maxVolumes }: P
 
 /** Why a volume that would occupy `wanted` must not be made; nothing where it may. */
 export function whyBeyondLimits(room: Room, limits: PoolLimits, wanted: Bytes): string | undefined {
-  const { maxVolumes, reserve } = limits;
-  if (room.volumes.length >= maxVolumes) {
-    return `it has ${room.volumes.length} volumes and may have ${maxVolumes} on one node`;
-  }
+  const { maxVolumes } = limits;
+  return room.volumes.length >= maxVolumes
+    ? `it has ${room.volumes.length} volumes and may have ${maxVolumes} on one node`
+    : whyBeyondReserve(room, limits, wanted);
+}
+
+/** Why a volume that is there must not occupy `wanted` more; nothing where it may. */
+export function whyBeyondReserve(
+  room: Room,
+  { reserve }: PoolLimits,
+  wanted: Bytes,
+): string | undefined {
   const reserved = reservedOf(reserve, room.total);
   const free = minusBytes(room.free, reserved);
   return reserved > 0 && wanted > free

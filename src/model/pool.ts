@@ -1,4 +1,5 @@
 import { isBytes, type Bytes } from './bytes.ts';
+import { mostPieces, piecesOf, type Pieces } from './pieces.ts';
 import { err, ok, type Result } from './result.ts';
 import { shown } from './shown.ts';
 
@@ -9,6 +10,8 @@ export interface PoolReport {
   readonly free: Bytes;
   /** The biggest single volume that still fits. */
   readonly largest: Bytes;
+  /** Missing where a volume can be joined from all that is free. */
+  readonly pieces?: Pieces | undefined;
   /** Grows with every report of the node; tells which volumes this report has counted. */
   readonly generation: number;
   readonly healthy: boolean;
@@ -34,7 +37,14 @@ export function parsePoolReport(text: string): Result<PoolReport, string> {
   if (typeof healthy !== 'boolean') {
     return err(`healthy is ${shown(healthy)}: true or false is allowed`);
   }
-  const report = { total, free, largest, generation, healthy } as PoolReport;
+  const pieces = parsePieces(parsed.value);
+  if (!pieces.ok) {
+    return pieces;
+  }
+  const report = {
+    ...{ total, free, largest, generation, healthy },
+    ...(pieces.value && { pieces: pieces.value }),
+  } as PoolReport;
   if (report.free > report.total || report.largest > report.total) {
     return err(
       `free ${report.free} and largest ${report.largest} must not exceed total ${report.total}`,
@@ -43,10 +53,27 @@ export function parsePoolReport(text: string): Result<PoolReport, string> {
   return ok(report);
 }
 
+function parsePieces({
+  pieces,
+  whole = false,
+}: Record<string, unknown>): Result<Pieces | undefined, string> {
+  if (pieces === undefined) {
+    return ok(undefined);
+  }
+  if (typeof whole !== 'boolean') {
+    return err(`whole is ${shown(whole)}: true or false is allowed`);
+  }
+  const isList = Array.isArray(pieces) && pieces.length <= mostPieces && pieces.every(isBytes);
+  return isList
+    ? ok(piecesOf(pieces, whole))
+    : err(`pieces is ${shown(pieces)}: a list of at most ${mostPieces} sizes is allowed`);
+}
+
 /** The annotation's text. Keys stand in a fixed order, so equal reports are equal texts. */
 export function formatPoolReport(report: PoolReport): string {
-  const { total, free, largest, generation, healthy } = report;
-  return JSON.stringify({ total, free, largest, generation, healthy });
+  const { total, free, largest, generation, healthy, pieces } = report;
+  const cut = pieces && { pieces: pieces.sizes, ...(pieces.whole && { whole: true }) };
+  return JSON.stringify({ total, free, largest, generation, healthy, ...cut });
 }
 
 function parseJsonObject(text: string): Result<Record<string, unknown>, string> {

@@ -1,3 +1,4 @@
+import { ioLimitNames, parseIoLimits, type IoLimits } from './io-limits.ts';
 import { poolNamePattern } from './names.ts';
 import { isOnNodeLost, keepOnNodeLost, onNodeLostAllowed, type OnNodeLost } from './node-loss.ts';
 import { err, ok, type Result } from './result.ts';
@@ -13,9 +14,15 @@ export interface ClassParameters {
   readonly fsType: FsType;
   readonly erase: ErasePolicy;
   readonly onNodeLost: OnNodeLost;
+  /** The same words, for a disk that fails. */
+  readonly onDiskFailure: OnNodeLost;
+  readonly ioLimits?: IoLimits | undefined;
 }
 
-const known = ['pool', 'placement', 'fsType', 'erase', 'onNodeLost'];
+const known = [
+  ...['pool', 'placement', 'fsType', 'erase', 'onNodeLost', 'onDiskFailure'],
+  ...ioLimitNames,
+];
 
 /**
  * Reads `StorageClass.parameters`.
@@ -37,18 +44,24 @@ export function parseClassParameters(
   const placement = take('placement', placements, 'spread');
   const fsType = take('fsType', fsTypes, 'ext4');
   const erase = take('erase', erasePolicies, 'discard');
-  const onNodeLost = given['onNodeLost'] ?? keepOnNodeLost;
-  if (!isOnNodeLost(onNodeLost)) {
-    mistakes.push(`onNodeLost is "${onNodeLost}": allowed are ${onNodeLostAllowed}`);
-  }
+  const takeLoss = (name: string): OnNodeLost => {
+    const value = given[name] ?? keepOnNodeLost;
+    if (!isOnNodeLost(value)) {
+      mistakes.push(`${name} is "${value}": allowed are ${onNodeLostAllowed}`);
+    }
+    return value;
+  };
+  const onNodeLost = takeLoss('onNodeLost');
+  const onDiskFailure = takeLoss('onDiskFailure');
   const pool = given['pool'] ?? '';
   if (!poolNamePattern.test(pool)) {
     mistakes.push(`pool is "${pool}": the name of a StoragePool is required`);
   }
+  const limits = parseIoLimits(given, mistakes);
   mistakes.push(...unknownNames(given));
   return mistakes.length > 0
     ? err(mistakes.join('; '))
-    : ok({ pool, placement, fsType, erase, onNodeLost });
+    : ok({ pool, placement, fsType, erase, onNodeLost, onDiskFailure, ...limits });
 }
 
 function unknownNames(given: Readonly<Record<string, string>>): string[] {

@@ -1,11 +1,41 @@
-import type { Bytes } from './bytes.ts';
+import { bytes, formatBytes, MiB, type Bytes } from './bytes.ts';
+import type { Health } from './health.ts';
+import type { IoLimits } from './io-limits.ts';
 import type { OnNodeLost } from './node-loss.ts';
 
 export const volumeModes = ['Filesystem', 'Block'] as const;
 export type VolumeMode = (typeof volumeModes)[number];
 
+/** What the volumes of a pool are on their node: a directory can never be used as `Block`. */
+export type VolumeForm = 'device' | 'directory';
+
+/** What of a volume no directory can keep, or nothing where it may be one. */
+export function whyOnlyDevice(asked: {
+  readonly volumeMode: VolumeMode;
+  readonly ioLimits?: IoLimits | undefined;
+}): string | undefined {
+  if (asked.volumeMode === 'Block') {
+    return 'volumeMode Block';
+  }
+  return asked.ioLimits === undefined ? undefined : 'a limit for reading or writing';
+}
+
 export const fsTypes = ['ext4', 'xfs', 'btrfs'] as const;
 export type FsType = (typeof fsTypes)[number];
+
+/** The kernel refuses to bring a btrfs to less, also when that is more than it has. */
+const leastGrownBtrfs = bytes(256 * MiB);
+
+/** Why a volume must not be made to grow to a size; nothing where it may. */
+export function whyNotGrownTo(
+  size: Bytes,
+  { volumeMode, fsType }: Pick<VolumeSpec, 'volumeMode' | 'fsType'>,
+): string | undefined {
+  const isTooSmall = volumeMode === 'Filesystem' && fsType === 'btrfs' && size < leastGrownBtrfs;
+  return isTooSmall
+    ? `a btrfs can grow to ${formatBytes(leastGrownBtrfs)} and more, ${formatBytes(size)} are asked`
+    : undefined;
+}
 
 /** What happens to the bytes of a volume that is given up. */
 export const erasePolicies = ['discard', 'zero', 'none'] as const;
@@ -42,11 +72,11 @@ export interface Erasure {
   readonly result: string;
 }
 
-/** What control writes and never changes. */
+/** What control writes, once; only `bytes` grows, when the claim does. */
 export interface VolumeSpec {
   readonly node: string;
   readonly pool: string;
-  /** What the claim asked for: the usable size of the device. */
+  /** What the claim has been promised: the usable size of the device. */
   readonly bytes: Bytes;
   readonly volumeMode: VolumeMode;
   readonly fsType: FsType;
@@ -54,11 +84,24 @@ export interface VolumeSpec {
   readonly erase: ErasePolicy;
   /** Missing where it was made before this could be asked for: it is kept. */
   readonly onNodeLost?: OnNodeLost;
+  /** How fast each pod may use it; missing where nothing limits it. */
+  readonly ioLimits?: IoLimits | undefined;
+  /** The same for a disk that fails. */
+  readonly onDiskFailure?: OnNodeLost;
   /**
    * What is on the disk already and becomes this volume. Until the volume is published its data
    * belongs to somebody who only tried to get it back: it is never erased then.
    */
   readonly adopts?: VolumeIdentity | undefined;
+}
+
+/** Whether the limits of a volume hold, for the pods that use it now. */
+export interface IoLimitsStanding {
+  /** They hold for every one of them. */
+  readonly applied: boolean;
+  readonly pods: number;
+  /** Why they do not hold for one of them. */
+  readonly message?: string | undefined;
 }
 
 /** What the agent writes. */
@@ -68,10 +111,16 @@ export interface VolumeStatus {
   readonly path?: string | undefined;
   /** What the pool really gave, overhead included. */
   readonly allocatedBytes?: Bytes | undefined;
-  /** The first report of the node in which this volume is counted. */
+  /** The usable size now, the filesystem included; less than `spec.bytes` while it grows. */
+  readonly bytes?: Bytes | undefined;
+  /** The first report of the node in which this volume is counted as it is allocated. */
   readonly generation?: number | undefined;
   readonly message?: string | undefined;
   readonly erased?: Erasure | undefined;
+  /** Missing while nobody uses the volume, and for a volume without limits. */
+  readonly ioLimits?: IoLimitsStanding | undefined;
+  /** What is wrong with what it lies on; missing while all is well. */
+  readonly health?: Health | undefined;
 }
 
 /** One LocalVolume, and no other that may have its name later. */
@@ -105,6 +154,8 @@ export interface LocalVolume {
   readonly retained?: boolean | undefined;
   /** When its node was first seen lost, in milliseconds since the epoch; missing while it is not. */
   readonly nodeLostSince?: number | undefined;
-  /** The time of waiting for its node is over, and its claim was taken away. */
+  /** When its disk was first seen failing where that is waited for; as `nodeLostSince`. */
+  readonly diskFailingSince?: number | undefined;
+  /** The time of waiting for its node or disk is over, and its claim was taken away. */
   readonly givenUp?: boolean | undefined;
 }

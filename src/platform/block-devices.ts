@@ -1,10 +1,12 @@
 import { readdir, realpath } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { bytes } from '../model/bytes.ts';
 import type { Disk, DiskContent } from '../model/disk.ts';
 import { sharedLook } from '../usecases/one-at-a-time.ts';
+import { blockFacts, mountedDevices, type BlockFacts } from './block-facts.ts';
 import { ifThere } from './files.ts';
 import type { RunCommand } from './run-command.ts';
+import { readSignatures, type Signatures } from './signatures.ts';
 
 /** Lists the whole disks of this machine as they are now. */
 export type ListDisks = () => Promise<readonly Disk[]>;
@@ -39,16 +41,54 @@ export function listDisks(run: RunCommand): ListDisks {
   return sharedLook(async () => {
     const text = await run('lsblk', ['--json', '--bytes', '--output', columns]);
     const { blockdevices } = JSON.parse(text) as { blockdevices: readonly Row[] };
-    const links = await linksByTarget();
-    return blockdevices
-      .filter(({ kname }) => !noDisks.test(kname))
-      .map((row) => toDisk(row, links.get(row.path) ?? []));
+    const [links, mounted] = await Promise.all([linksByTarget(), mountedDevices()]);
+    const roots = blockdevices.flatMap(wholeDisks);
+    const unique = [...new Map(roots.map((row) => [row.kname, row])).values()];
+    const silent = unique.flatMap((row) => [row, ...descendants(row)]).filter(isSilent);
+    const read = await readSignatures([...new Set(silent.map(({ path }) => path))], run);
+    const disks = unique.map(async (row) =>
+      toDisk(withSignatures(row, read), await blockFacts(row.kname), {
+        links: links.get(row.path) ?? [],
+        mounted,
+      }),
+    );
+    return withoutTwins(await Promise.all(disks));
   });
 }
 
-function toDisk(row: Row, links: readonly string[]): Disk {
-  const [model, serial, wwn] = [row.model, row.serial, row.wwn].map((text) => text?.trim());
-  const id = stableId(model, serial, wwn);
+/** A disk that several paths lead to is listed below each of them, and is a disk of its own. */
+function wholeDisks(row: Row): readonly Row[] {
+  const behind = descendants(row).filter(({ type }) => type === 'mpath');
+  return noDisks.test(row.kname) ? behind : [row, ...behind];
+}
+
+/** What is mounted has told what it is, and need not be read. */
+function isSilent({ fstype, pttype, size, mountpoints }: Row): boolean {
+  const isMounted = mountpoints.some((point) => point !== null);
+  return !fstype && !pttype && !isMounted && size !== null && size > 0;
+}
+
+function withSignatures(row: Row, read: ReadonlyMap<string, Signatures>): Row {
+  const { table, content } = read.get(row.path) ?? {};
+  const children = row.children?.map((child) => withSignatures(child, read));
+  return {
+    ...row,
+    fstype: row.fstype ?? content ?? null,
+    pttype: row.pttype ?? table ?? null,
+    ...(children && { children }),
+  };
+}
+
+interface Around {
+  readonly links: readonly string[];
+  readonly mounted: ReadonlyMap<string, string>;
+}
+
+function toDisk(row: Row, facts: BlockFacts, { links, mounted }: Around): Disk {
+  const [model, serial, wwn] = [row.model, facts.serial ?? row.serial, facts.wwn ?? row.wwn].map(
+    (text) => text?.trim(),
+  );
+  const id = stableId(model, serial, wwn, facts.mapped);
   return {
     id: id ?? `path-${row.path}`,
     hasStableId: id !== undefined,
@@ -64,29 +104,56 @@ function toDisk(row: Row, links: readonly string[]): Disk {
     rotational: row.rota,
     readOnly: row.ro,
     removable: row.rm,
-    content: contentOf(row),
+    content: contentOf(row, mounted),
   };
 }
 
 /** What names the medium itself, and not the slot it is in. */
-function stableId(model = '', serial = '', wwn = ''): string | undefined {
+function stableId(model = '', serial = '', wwn = '', mapped = ''): string | undefined {
+  if (mapped.startsWith('mpath-')) {
+    return mapped;
+  }
   if (wwn !== '') {
     return `wwn-${wwn}`;
   }
-  return serial === '' ? undefined : `serial-${`${model}_${serial}`.replace(/\s+/g, '_')}`;
+  const named = [model, serial].filter((text) => text !== '').join('_');
+  return serial === '' ? undefined : `serial-${named.replace(/\s+/g, '_')}`;
 }
 
-function contentOf(row: Row): DiskContent {
+/**
+ * Copies, paths to the same disk and makers who number nothing: several disks with one name have
+ * none that could be trusted.
+ */
+function withoutTwins(disks: readonly Disk[]): readonly Disk[] {
+  return disks.map((disk) =>
+    disks.some(({ id, path }) => id === disk.id && path !== disk.path)
+      ? { ...disk, id: `${disk.id}-at-${basename(disk.path)}`, hasStableId: false }
+      : disk,
+  );
+}
+
+function contentOf(row: Row, mounted: ReadonlyMap<string, string>): DiskContent {
   const below = descendants(row);
-  const mountPoints = [row, ...below].flatMap(({ mountpoints }) => mountpoints);
-  const own = row.children ?? [];
+  const parts = (row.children ?? []).filter(({ type }) => type === 'part');
+  const mountPoints = [row, ...below].flatMap((one) => mountPointsOf(one, mounted));
   return {
     ...(row.pttype && { partitionTable: row.pttype }),
     ...(row.fstype && { signature: row.fstype }),
-    partitions: own.filter(({ type }) => type === 'part').map(({ path }) => path),
-    holders: below.filter(({ type }) => type !== 'part').map(({ path }) => path),
-    mountPoints: [...new Set(mountPoints.filter((point) => point !== null))],
+    partitions: parts.map(({ path, size, fstype }) => ({
+      path,
+      bytes: bytes(size ?? 0),
+      ...(fstype && { signature: fstype }),
+    })),
+    holders: [...new Set(below.filter(({ type }) => type !== 'part').map(({ path }) => path))],
+    mountPoints: [...new Set(mountPoints)],
   };
+}
+
+/** What another mount namespace has mounted shows in /sys only, without its place. */
+function mountPointsOf(row: Row, mounted: ReadonlyMap<string, string>): readonly string[] {
+  const seen = row.mountpoints.filter((point) => point !== null);
+  const kind = mounted.get(row.kname);
+  return seen.length > 0 || kind === undefined ? seen : [`[${kind}, out of sight]`];
 }
 
 function descendants({ children = [] }: Row): readonly Row[] {

@@ -13,9 +13,9 @@ const most = 1024;
  */
 export async function signsOf(directories: readonly string[]): Promise<string> {
   const mounts = (await readMounts()).filter(
-    ({ point }) =>
-      directories.some((one) => point.startsWith(`${one}/`)) ||
-      point.includes('/volumes/kubernetes.io~'),
+    ({ mountPoint }) =>
+      directories.some((one) => mountPoint.startsWith(`${one}/`)) ||
+      mountPoint.includes('/volumes/kubernetes.io~'),
   );
   const entries = await Promise.all(directories.map(signOfDirectory));
   return JSON.stringify([mounts, entries]);

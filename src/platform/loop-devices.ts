@@ -1,8 +1,8 @@
-import { constants, type BigIntStats } from 'node:fs';
-import { open, readdir, readFile, writeFile } from 'node:fs/promises';
+import type { BigIntStats } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { sharedLook } from '../usecases/one-at-a-time.ts';
-import { errorCode, ifThere } from './files.ts';
+import { refuseIfHeld } from './held.ts';
 import type { RunCommand } from './run-command.ts';
 import { sleep } from './sleep.ts';
 
@@ -15,14 +15,17 @@ export interface LoopDevice {
   /** Which file it is, whatever its name is now: see `fileIdentity`. */
   readonly file: string;
   readonly offset: number;
+  /** What of the file it shows at most; 0 where it shows all to its end. */
   readonly sizeLimit: number;
 }
 
 export interface LoopDevices {
   /** Every loop device that has a file behind it. */
   list(): Promise<readonly LoopDevice[]>;
-  /** Puts `bytes` of the file, from `offset` on, behind a free device. @returns its path */
-  attach(file: string, part: { readonly offset: number; readonly bytes: number }): Promise<string>;
+  /** Puts the file, from `offset` to its end, behind a free device. @returns its path */
+  attach(file: string, offset: number): Promise<string>;
+  /** Makes sure that the device shows `bytes`, to whoever uses it, once its file has grown to that. */
+  follow(device: string, bytes: number): Promise<void>;
   /** Takes the file away from the device. @throws Error while somebody uses the device */
   detach(device: LoopDevice): Promise<void>;
   /** Whether blocks that the user of the device trims are given back to the file's filesystem. Never throws. */
@@ -45,14 +48,26 @@ export function loopDevices(run: RunCommand): LoopDevices {
     return parseDevices(text);
   });
 
-  async function attach(file: string, part: { offset: number; bytes: number }): Promise<string> {
-    const where = ['--offset', String(part.offset), '--sizelimit', String(part.bytes)];
-    const args = ['--find', '--show', ...where, file];
+  async function attach(file: string, offset: number): Promise<string> {
+    const args = ['--find', '--show', '--offset', String(offset), file];
     try {
       // Past the page cache, so that every byte is cached once and not twice.
       return (await run('losetup', ['--direct-io=on', ...args])).trim();
     } catch {
       return (await run('losetup', args)).trim();
+    }
+  }
+
+  async function follow(device: string, bytes: number): Promise<void> {
+    const shows = async (): Promise<number> =>
+      512 * Number(await readFile(`/sys/block/${basename(device)}/size`, 'utf8'));
+    if ((await shows()) >= bytes) {
+      return;
+    }
+    await run('losetup', ['--set-capacity', device]);
+    const size = await shows();
+    if (size < bytes) {
+      throw new Error(`${device} shows ${size} bytes of its file, which has ${bytes}`);
     }
   }
 
@@ -73,7 +88,7 @@ export function loopDevices(run: RunCommand): LoopDevices {
     );
   }
 
-  return { list, attach, detach, passTrims };
+  return { list, attach, follow, detach, passTrims };
 }
 
 function parseDevices(text: string): readonly LoopDevice[] {
@@ -88,26 +103,6 @@ function parseDevices(text: string): readonly LoopDevice[] {
     offset: Number(row['offset']),
     sizeLimit: Number(row['sizelimit']),
   }));
-}
-
-/**
- * An exclusive open fails while the device is mounted, in whatever mount namespace, or belongs
- * to another device: the kernel itself holds it exclusively then.
- */
-async function refuseIfHeld(path: string): Promise<void> {
-  const holders = (await ifThere(readdir(`/sys/block/${basename(path)}/holders`))) ?? [];
-  if (holders.length > 0) {
-    throw new Error(`${path} is in use by ${holders.join(', ')}`);
-  }
-  try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_EXCL);
-    await handle.close();
-  } catch (error) {
-    if (errorCode(error) === 'EBUSY') {
-      throw new Error(`${path} is mounted, or in use otherwise`, { cause: error });
-    }
-    throw error;
-  }
 }
 
 async function passTrims(device: string, pass: boolean): Promise<void> {

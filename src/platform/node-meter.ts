@@ -2,6 +2,8 @@ import { Gauge, Histogram, type Registry } from 'prom-client';
 import { sumBytes } from '../model/bytes.ts';
 import type { NodeMeter } from '../usecases/node-ports.ts';
 
+const diskStates = ['used', 'refused', 'leaving', 'missing'] as const;
+
 /** Counts what the agent does, for Prometheus. */
 export function nodeMeter(registry: Registry): NodeMeter {
   const registers = [registry];
@@ -42,6 +44,18 @@ export function nodeMeter(registry: Registry): NodeMeter {
     labelNames: ['pool'],
     registers,
   });
+  const disks = new Gauge({
+    name: 'berth_node_pool_disks',
+    help: 'Disks of each pool that is made of disks, by state.',
+    labelNames: ['pool', 'state'],
+    registers,
+  });
+  const devices = new Gauge({
+    name: 'berth_node_devices',
+    help: 'Disks of this node, and whether a pool may take them.',
+    labelNames: ['available'],
+    registers,
+  });
   return {
     timed: async (operation, work) => {
       const end = operations.startTimer({ operation });
@@ -55,14 +69,25 @@ export function nodeMeter(registry: Registry): NodeMeter {
       }
     },
     pools: (standing, allocated, lost) => {
-      [poolBytes, healthy, orphans, orphanBytes, lostVolumes].forEach((gauge) => gauge.reset());
-      for (const { name: pool, total, free, healthy: isHealthy } of standing.pools) {
+      [poolBytes, healthy, orphans, orphanBytes, lostVolumes, disks].forEach((gauge) =>
+        gauge.reset(),
+      );
+      const available = standing.devices.filter((device) => device.available).length;
+      devices.set({ available: 'true' }, available);
+      devices.set({ available: 'false' }, standing.devices.length - available);
+      for (const { name: pool, total, free, healthy: isHealthy, disks: ofPool } of standing.pools) {
         poolBytes.set({ pool, kind: 'total' }, total);
         poolBytes.set({ pool, kind: 'free' }, free);
         poolBytes.set({ pool, kind: 'allocated' }, allocated.get(pool) ?? 0);
         healthy.set({ pool }, isHealthy ? 1 : 0);
         lostVolumes.set({ pool }, lost.get(pool) ?? 0);
         const unasked = standing.orphans.filter((orphan) => orphan.pool === pool);
+        for (const state of diskStates) {
+          const inState = ofPool?.filter((disk) => disk.state === state).length;
+          if (inState !== undefined) {
+            disks.set({ pool, state }, inState);
+          }
+        }
         orphans.set({ pool }, unasked.length);
         orphanBytes.set({ pool }, sumBytes(unasked.map(({ bytes }) => bytes)));
       }

@@ -17,6 +17,7 @@ export class CommandError extends Error {
 /**
  * Runs a program without a shell and waits for its end.
  *
+ * @param input - what it reads; nothing where it reads nothing
  * @returns what it printed
  * @throws CommandError with the first lines of what it said
  */
@@ -24,14 +25,15 @@ export type RunCommand = (
   program: string,
   args: readonly string[],
   signal?: AbortSignal,
+  input?: string,
 ) => Promise<string>;
 
 const maxOutput = 64 * 1024 * 1024;
 
-export const runCommand: RunCommand = (program, args, signal) =>
+export const runCommand: RunCommand = (program, args, signal, input) =>
   new Promise((resolve, reject) => {
     const options = { maxBuffer: maxOutput, signal, env: { ...process.env, LC_ALL: 'C' } };
-    execFile(program, [...args], options, (error, stdout, stderr) => {
+    const child = execFile(program, [...args], options, (error, stdout, stderr) => {
       if (error === null) {
         resolve(stdout);
         return;
@@ -40,4 +42,7 @@ export const runCommand: RunCommand = (program, args, signal) =>
       const exitCode = typeof error.code === 'number' ? error.code : undefined;
       reject(new CommandError(`${program} ${args.join(' ')}: ${said}`, exitCode, stderr));
     });
+    // One that has ended without reading all of it says so with its exit code.
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(input);
   });

@@ -1,7 +1,9 @@
 import { bytes, formatBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import { hostnameLabel } from '../model/names.ts';
 import type { NodeState } from '../model/node.ts';
-import type { Room } from './ledger.ts';
+import { putInto } from '../model/pieces.ts';
+import { whyOnlyDevice, type VolumeForm } from '../model/volume.ts';
+import type { Room } from './room.ts';
 import type { PodNeeds, VolumeNeed } from './needs.ts';
 import { matchesTerms, type Labels } from './node-affinity.ts';
 
@@ -11,6 +13,10 @@ export interface PoolFacts {
   /** Missing where the report cannot be read; `problem` says why. */
   readonly room?: Room | undefined;
   readonly problem?: string | undefined;
+  /** What its volumes are. */
+  readonly gives: VolumeForm;
+  /** Volumes keep the size that they were made with. */
+  readonly fixedSize?: boolean;
   /** What a volume of `size` occupies there, overhead included. */
   readonly allocatedFor: (size: Bytes) => Bytes;
 }
@@ -33,6 +39,7 @@ export type Rejection =
   | { readonly kind: 'agent-silent' }
   | { readonly kind: 'no-hostname' }
   | { readonly kind: 'no-pool'; readonly pool: string }
+  | { readonly kind: 'no-devices'; readonly pool: string; readonly why: string }
   | { readonly kind: 'pool-unhealthy'; readonly pool: string }
   | { readonly kind: 'report-unreadable'; readonly pool: string }
   | ({ readonly kind: 'insufficient' } & Lack)
@@ -122,6 +129,10 @@ function fitPool(
   if (!facts) {
     return { kind: 'no-pool', pool };
   }
+  const why = facts.gives === 'directory' ? needs.map(whyOnlyDevice).find(Boolean) : undefined;
+  if (why !== undefined) {
+    return { kind: 'no-devices', pool, why };
+  }
   const { room } = facts;
   if (!room) {
     return { kind: 'report-unreadable', pool };
@@ -141,10 +152,25 @@ function fitPool(
   if (needed > room.free) {
     return lackOf('insufficient', pool, needs, { needed, room });
   }
-  if (biggest > room.largest) {
+  if (biggest > room.largest || !findsPieces(room, needs, facts)) {
     return lackOf('fragmented', pool, needs, { needed, room });
   }
   return { pool, needs, needed, room };
+}
+
+/** Only pools that are in pieces have to look at each volume by itself. */
+function findsPieces(
+  { pieces }: Room,
+  needs: readonly VolumeNeed[],
+  { allocatedFor }: PoolFacts,
+): boolean {
+  return (
+    pieces === undefined ||
+    putInto(
+      pieces,
+      needs.map((need) => allocatedFor(need.bytes)),
+    ) !== undefined
+  );
 }
 
 function lackOf(
@@ -170,15 +196,29 @@ export function describeRejection(rejection: Rejection): string {
       return 'berth: the agent of the node is silent';
     case 'no-hostname':
       return `berth: the node has no label ${hostnameLabel}`;
-    case 'no-pool':
-      return `berth: no pool ${rejection.pool} on the node`;
-    case 'pool-unhealthy':
-      return `berth: pool ${rejection.pool} is not healthy`;
-    case 'report-unreadable':
-      return `berth: the report of pool ${rejection.pool} cannot be read`;
+    case 'no-devices':
+      return `berth: pool ${rejection.pool} gives directories, and ${rejection.why} needs a device`;
     case 'insufficient':
       return `berth: less than ${formatBytes(rejection.asked)} free in pool ${rejection.pool}`;
     case 'fragmented':
       return `berth: no single piece large enough for ${formatBytes(rejection.asked)} in pool ${rejection.pool}`;
+    default:
+      return describePool(rejection);
+  }
+}
+
+type PoolRejection = Extract<
+  Rejection,
+  { kind: 'no-pool' | 'pool-unhealthy' | 'report-unreadable' }
+>;
+
+function describePool({ kind, pool }: PoolRejection): string {
+  switch (kind) {
+    case 'no-pool':
+      return `berth: no pool ${pool} on the node`;
+    case 'pool-unhealthy':
+      return `berth: pool ${pool} is not healthy`;
+    case 'report-unreadable':
+      return `berth: the report of pool ${pool} cannot be read`;
   }
 }

@@ -28,7 +28,7 @@ export class Holds {
   readonly #sums = new Map<string, Map<string, number>>();
   readonly #ended: () => void;
 
-  /** @param ended - hears whenever a pod stops holding */
+  /** @param ended - hears whenever a pod stops holding, or holds less */
   constructor(ended: () => void = () => {}) {
     this.#ended = ended;
   }
@@ -37,6 +37,16 @@ export class Holds {
     this.#drop(podUid);
     this.#byPod.set(podUid, { places, until });
     this.#addUp(places, 1);
+  }
+
+  /** Its bind has come: from now on it holds only that node, until its bind ends the hold. */
+  settle(podUid: string, node: string): void {
+    const hold = this.#byPod.get(podUid);
+    if (hold) {
+      const places = hold.places.filter((place) => place.node === node);
+      this.put(podUid, places, Infinity);
+      this.#ended();
+    }
   }
 
   end(podUid: string): void {

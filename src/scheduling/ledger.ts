@@ -1,6 +1,8 @@
-import { bytes, minusBytes, sumBytes, type Bytes } from '../model/bytes.ts';
+import { sumBytes, type Bytes } from '../model/bytes.ts';
+import { putInto } from '../model/pieces.ts';
 import type { PoolReport } from '../model/pool.ts';
 import { err, ok, type Result } from '../model/result.ts';
+import { countRoom, type Room } from './room.ts';
 
 /** One pool of one node. */
 export interface PoolId {
@@ -12,8 +14,10 @@ export interface PoolId {
 export interface LedgerVolume extends PoolId {
   readonly name: string;
   readonly claimUid: string;
-  /** What it occupies, overhead included. */
+  /** What it occupies, or may grow to, overhead included. */
   readonly allocated: Bytes;
+  /** The part of that which it may grow by and does not occupy yet: no report counts it. */
+  readonly growth?: Bytes | undefined;
   /** The first report that has counted it; missing while the agent has not said. */
   readonly seenIn?: number | undefined;
 }
@@ -22,15 +26,6 @@ export interface LedgerVolume extends PoolId {
 export interface Reservation extends PoolId {
   readonly claimUid: string;
   readonly allocated: Bytes;
-}
-
-/** What can still be given out from one pool. */
-export interface Room {
-  readonly total: Bytes;
-  readonly free: Bytes;
-  readonly largest: Bytes;
-  /** Promised, or given out and not in a report yet. */
-  readonly inFlight: Bytes;
 }
 
 /** Why the ledger does not promise. */
@@ -59,6 +54,8 @@ const nobody: ReadonlySet<string> = new Set();
  *
  *     free = min(report.free - volumes the report has not counted,
  *                total - all volumes) - reservations
+ *
+ * What a volume has been promised to grow by is given out, and in no report.
  *
  *              reserve                 LocalVolume appears
  *     (none) ----------> reserved ------------------------> volume (not in a report)
@@ -114,12 +111,13 @@ export class Ledger {
         return err({ kind: 'reserved-elsewhere', claimUid, node: held.node });
       }
     }
-    for (const [at, needed] of sumPerPool(wanted.filter((one) => !this.#isVolume(one)))) {
+    for (const { at, sizes } of perPool(wanted.filter((one) => !this.#isVolume(one)))) {
+      const needed = sumBytes(sizes);
       const room = this.room(at, own);
       if (!room) {
         return err({ kind: 'no-report', at });
       }
-      if (needed > room.free) {
+      if (needed > room.free || (room.pieces && !putInto(room.pieces, sizes))) {
         return err({ kind: 'insufficient', at, needed, room });
       }
     }
@@ -188,34 +186,18 @@ export class Ledger {
     return account.room;
   }
 
-  #countRoom(account: Account, except: ReadonlySet<string>): Room | undefined {
-    const { report } = account;
-    if (!report) {
-      return undefined;
-    }
-    let given = 0;
-    let unseen = 0;
-    for (const volume of account.volumes.values()) {
-      given += volume.allocated;
-      if (volume.seenIn === undefined || volume.seenIn > report.generation) {
-        unseen += volume.allocated;
-      }
-    }
-    const reserved = this.#reservedIn(account, except);
-    const free = minusBytes(
-      bytes(Math.max(0, Math.min(report.free - unseen, report.total - given))),
-      reserved,
-    );
-    // Where the volumes in flight will lie is not known: the worst place is assumed.
-    const largest = bytes(Math.min(free, minusBytes(report.largest, unseen + reserved)));
-    return { total: report.total, free, largest, inFlight: bytes(unseen + reserved) };
+  #countRoom({ report, volumes, ...account }: Account, except: ReadonlySet<string>) {
+    return report && countRoom(report, volumes.values(), this.#reservedIn(account, except));
   }
 
-  #reservedIn(account: Account, except: ReadonlySet<string>): number {
-    let reserved = 0;
+  #reservedIn(
+    account: Pick<Account, 'reservations'>,
+    except: ReadonlySet<string>,
+  ): readonly Bytes[] {
+    const reserved: Bytes[] = [];
     for (const reservation of account.reservations.values()) {
       if (!except.has(reservation.claimUid) && !this.#isVolume(reservation)) {
-        reserved += reservation.allocated;
+        reserved.push(reservation.allocated);
       }
     }
     return reserved;
@@ -258,12 +240,15 @@ export class Ledger {
   }
 }
 
-function sumPerPool(wanted: readonly Reservation[]): readonly (readonly [PoolId, Bytes])[] {
-  const sums = new Map<string, readonly [PoolId, Bytes]>();
+function perPool(
+  wanted: readonly Reservation[],
+): readonly { readonly at: PoolId; readonly sizes: readonly Bytes[] }[] {
+  const pools = new Map<string, { at: PoolId; sizes: Bytes[] }>();
   for (const { node, pool, allocated } of wanted) {
     const key = `${node}/${pool}`;
-    const before = sums.get(key)?.[1] ?? bytes(0);
-    sums.set(key, [{ node, pool }, sumBytes([before, allocated])]);
+    const one = pools.get(key) ?? { at: { node, pool }, sizes: [] };
+    one.sizes.push(allocated);
+    pools.set(key, one);
   }
-  return [...sums.values()];
+  return [...pools.values()];
 }

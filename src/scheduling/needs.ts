@@ -1,5 +1,7 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { IoLimits } from '../model/io-limits.ts';
 import type { Placement } from '../model/storage-class.ts';
+import type { VolumeMode } from '../model/volume.ts';
 import type { NodeSelectorTerm } from './node-affinity.ts';
 
 /** A volume that has still to be cut for a pod. */
@@ -12,6 +14,8 @@ export interface VolumeNeed {
   readonly placement: Placement;
   /** What the claim asks for. */
   readonly bytes: Bytes;
+  readonly volumeMode: VolumeMode;
+  readonly ioLimits?: IoLimits | undefined;
 }
 
 /** A volume that exists already, and so decides where the pod can run. */

@@ -84,9 +84,10 @@ export function checkAdoptingClaim(
 export function adoptingSpec(
   { node, pool, name, volumeUid, usableBytes }: AdoptableOrphan,
   { ref: claimRef, volumeMode }: Claim,
-  { fsType, erase, onNodeLost }: ClassParameters,
+  { fsType, erase, onNodeLost, onDiskFailure, ioLimits }: ClassParameters,
 ): VolumeSpec {
   const adopts = { name, volumeUid };
   const where = { node, pool, bytes: usableBytes };
-  return { ...where, volumeMode, fsType, claimRef, erase, onNodeLost, adopts };
+  const asked = { erase, onNodeLost, onDiskFailure, ...(ioLimits && { ioLimits }) };
+  return { ...where, volumeMode, fsType, claimRef, ...asked, adopts };
 }

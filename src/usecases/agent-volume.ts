@@ -2,7 +2,7 @@ import { apiVersion } from '../model/names.ts';
 import type { LocalVolume, VolumeIdentity } from '../model/volume.ts';
 import type { MachineIdentity } from './machine-identity.ts';
 import type { NodePool } from './node-pools.ts';
-import type { NodeMeter, NodeVolumes } from './node-ports.ts';
+import type { Filesystems, NodeMeter, NodeVolumes } from './node-ports.ts';
 import type { InTurn } from './one-at-a-time.ts';
 import type { EventSink, Log, Now, ObjectRef } from './ports.ts';
 
@@ -13,10 +13,13 @@ export interface VolumeReconcilerParts {
   readonly reports: {
     /** The number of the first report that counts, or will count, a volume that exists. */
     generationOf(pool: string, volume: string): number;
+    /** The number of the first report that counts, or will count, the pool as it is now. */
+    nextGeneration(pool: string): number;
     /** What is on disk has changed. */
     changed(): void;
   };
   readonly machine: Pick<MachineIdentity, 'lossOf' | 'found' | 'calledLost'>;
+  readonly filesystems: Pick<Filesystems, 'grow'>;
   readonly events: EventSink;
   readonly log: Log;
   readonly meter: NodeMeter;

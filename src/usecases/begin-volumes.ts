@@ -82,7 +82,8 @@ async function follow(
 }
 
 function specOf({ claim, parameters, need }: UnboundClaim, node: string): VolumeSpec {
-  const { pool, fsType, erase, onNodeLost } = parameters;
+  const { pool, fsType, erase, onNodeLost, onDiskFailure, ioLimits } = parameters;
   const { volumeMode, ref: claimRef } = claim;
-  return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, erase, onNodeLost };
+  const asked = { erase, onNodeLost, onDiskFailure, ...(ioLimits && { ioLimits }) };
+  return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, ...asked };
 }

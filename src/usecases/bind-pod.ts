@@ -58,6 +58,7 @@ export function bindPod(ports: BindPorts): BindPod {
 }
 
 async function bindOnce(request: BindRequest, ports: BindPorts): Promise<Result<void, string>> {
+  ports.holds.settle(request.uid, request.node);
   try {
     const result = await tryBind(request, ports);
     if (!result.ok) {

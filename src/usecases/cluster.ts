@@ -1,3 +1,4 @@
+import type { Bytes } from '../model/bytes.ts';
 import type { Claim, VolumeClass } from '../model/claim.ts';
 import type { NodeState } from '../model/node.ts';
 import type { Pod } from '../model/pod.ts';
@@ -27,6 +28,10 @@ export interface PersistentVolume {
   readonly ours: boolean;
   readonly heldByControl: boolean;
   readonly deleting: boolean;
+  /** Nothing where it cannot be read. */
+  readonly capacity: Bytes | undefined;
+  /** What is shown of the health of its disk. */
+  readonly health?: string | undefined;
   /** The required node affinity; empty where any node can reach it. */
   readonly terms: readonly NodeSelectorTerm[];
 }
@@ -65,6 +70,11 @@ export interface VolumeStore {
    */
   markPublished(volume: LocalVolume): Promise<boolean>;
   /**
+   * Promises it more than it has: its agent lets it grow to that.
+   * @returns false if the object has changed since `volume` was read
+   */
+  promise(volume: LocalVolume, size: Bytes): Promise<boolean>;
+  /**
    * Records that its data outlives its PersistentVolume.
    * @returns false if the object has changed since `volume` was read
    */
@@ -94,8 +104,18 @@ export interface PersistentVolumeStore {
   read(name: string): Promise<PersistentVolume | undefined>;
   /** Makes the PersistentVolume of a Ready volume, bound in advance to its claim. May be repeated. */
   ensure(volume: LocalVolume, claim: Claim, volumeClass: VolumeClass): Promise<void>;
+  /**
+   * Says that it has grown.
+   * @returns false if the object has changed since `volume` was read
+   */
+  setCapacity(volume: PersistentVolume, capacity: Bytes): Promise<boolean>;
   /** Removes it with our finalizer. May be repeated. */
   remove(volume: PersistentVolume): Promise<void>;
+  /**
+   * Shows what is wrong with its disk, or takes that away.
+   * @returns false if the object has changed since it was read
+   */
+  markHealth(volume: PersistentVolume, health: string | undefined): Promise<boolean>;
   /** Takes our finalizer off one that is deleted, unless it has changed since it was read. */
   letGo(volume: PersistentVolume): Promise<void>;
 }
@@ -107,6 +127,11 @@ export interface ClaimStore {
   read(namespace: string, name: string): Promise<Claim | undefined>;
   /** Takes the choice of a node back, so that the scheduler chooses again. */
   clearSelectedNode(claim: Claim): Promise<void>;
+  /**
+   * Tells its user that it has grown, and ends what was said of growing.
+   * @returns false if the object has changed since `claim` was read
+   */
+  setCapacity(claim: Claim, capacity: Bytes): Promise<boolean>;
   /** Deletes it, and no namesake. Gone already is done. */
   delete(claim: ClaimRef): Promise<void>;
 }
@@ -138,7 +163,7 @@ export interface PodStore {
   delete(pod: Pod, force: boolean): Promise<void>;
 }
 
-/** What is written down of a volume whose node is lost. */
+/** What is written down of a volume whose node is lost, or whose disk is failing. */
 export interface LossRecord {
   /**
    * Records when its node was first seen lost.
@@ -151,10 +176,15 @@ export interface LossRecord {
    */
   markGivenUp(volume: LocalVolume): Promise<boolean>;
   /**
-   * Takes both records back.
+   * Records when its disk was first seen failing.
    * @returns false if the object has changed since `volume` was read
    */
-  markNodeBack(volume: LocalVolume): Promise<boolean>;
+  markDiskFailing(volume: LocalVolume, since: number): Promise<boolean>;
+  /**
+   * Takes all these records back.
+   * @returns false if the object has changed since `volume` was read
+   */
+  markBack(volume: LocalVolume): Promise<boolean>;
   /** Asks the agent to erase the volume when it is back. May be repeated. */
   requestPurge(volume: LocalVolume, reason: string, now: number): Promise<void>;
   /** Lets a deleted volume go without its agent. Only after `requestPurge`. */

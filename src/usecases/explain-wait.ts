@@ -49,6 +49,7 @@ function lackOf(node: string, rejection: Rejection): NodeLack[] {
 
 const otherTexts: Readonly<Partial<Record<Rejection['kind'], string>>> = {
   'no-pool': 'without the pool',
+  'no-devices': 'whose pool gives directories, where only a device will do',
   'pool-unhealthy': 'with an unhealthy pool',
   'agent-silent': 'with a silent agent',
   'no-hostname': 'without the label kubernetes.io/hostname',

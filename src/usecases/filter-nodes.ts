@@ -50,10 +50,10 @@ const manyBinds = 48;
 /** How long a filter lets that many binds catch up; a pod is never held up for longer. */
 const catchUpMs = 2_000;
 /**
- * How long a filter waits for the binds of others, when nothing is left for it otherwise. By then
- * each hold that stood in the way has become a volume, or has lapsed.
+ * How long a filter waits for the binds of others, when nothing is left for it otherwise. Holds
+ * whose bind has not come lapse before; those that are being bound become volumes mostly.
  */
-const patienceMs = holdMs;
+const patienceMs = 3 * holdMs;
 
 const nothing: PodNeeds = { volumes: [], pins: [] };
 
@@ -86,7 +86,7 @@ export function filterNodes(ports: FilterPorts): FilterNodes {
     while (judged.places.length === 0 && judged.heldBack) {
       const left = deadline - ports.now();
       if (left > 0) {
-        await ports.nextChange(left);
+        await ports.nextChange(Math.min(left, holdMs));
       }
       judged = judge(asked, ports, left > 0);
     }

@@ -2,7 +2,7 @@ import { bytes, minusBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import type { Claim } from '../model/claim.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import type { NodeFacts, PoolFacts } from '../scheduling/filter.ts';
-import type { Room } from '../scheduling/ledger.ts';
+import type { Room } from '../scheduling/room.ts';
 import type { Lookup, PodStore } from './cluster.ts';
 
 export interface FreedSpacePorts {
@@ -55,7 +55,7 @@ export async function withFreedSpace(
 
 /** Where the pieces lie is known only in a pool that is all in one piece. */
 function widened(
-  { healthy, problem, allocatedFor }: PoolFacts,
+  { healthy, problem, gives, allocatedFor }: PoolFacts,
   { total, free, largest, inFlight }: Room,
   { given, freed }: Tally,
 ): PoolFacts {
@@ -64,7 +64,8 @@ function widened(
   const left = minusBytes(total, Math.max(0, given - back));
   const more = bytes(Math.max(free, Math.min(left, free + back)));
   const piece = largest === free ? more : bytes(Math.min(more, Math.max(largest, ...freed)));
-  return { healthy, problem, allocatedFor, room: { total, free: more, largest: piece, inFlight } };
+  const room = { total, free: more, largest: piece, inFlight };
+  return { healthy, problem, gives, allocatedFor, room };
 }
 
 async function goes(

@@ -1,4 +1,3 @@
-import { isNotReady, type NodeState } from '../model/node.ts';
 import { releaseAfterMs } from '../model/node-loss.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import type {
@@ -8,7 +7,14 @@ import type {
   PodStore,
   VolumeStore,
 } from './cluster.ts';
-import { describeBack, describeGivenUp, describeWait, tellOwners } from './node-loss-texts.ts';
+import { hasChangedSince, isRecorded, lossOf, type Loss } from './loss.ts';
+import {
+  describeBack,
+  describeGivenUp,
+  describeWait,
+  ruleFor,
+  tellOwners,
+} from './node-loss-texts.ts';
 import type { EventSink } from './ports.ts';
 import { purgeWhenBack, type PurgePorts } from './purge-when-back.ts';
 
@@ -22,17 +28,10 @@ export interface GiveUpPorts extends PurgePorts {
   readonly givenUp: () => void;
 }
 
-/** Why nobody can reach the data of a volume now. */
-interface Loss {
-  readonly why: string;
-  /** Nobody there can end a pod: the API server must not wait for it. */
-  readonly kubeletIsLost: boolean;
-}
-
 /** How soon to look again after another hand has changed what this decision rests on. */
 const againMs = 1_000;
-/** How far apart clocks may be without anybody caring. */
-const clockSkewMs = 60_000;
+/** How often to look whether a silent agent is back: no API call but one is made. */
+const silentMs = 30_000;
 /** How often to look whether a claim that is taken away has gone. */
 const goingMs = 2_000;
 /** A timer holds some 24 days at most, and the clock may be set meanwhile. */
@@ -67,7 +66,7 @@ export function giveUpVolume(ports: GiveUpPorts) {
 /** By memory alone. */
 function mayBeLost(volume: LocalVolume, { nodes }: GiveUpPorts): boolean {
   const node = nodes.node(volume.spec.node)?.state;
-  const isNews = lossOf(volume, node) !== undefined || volume.nodeLostSince !== undefined;
+  const isNews = lossOf(volume, node) !== undefined || isRecorded(volume);
   return isNews && isHandedOver(volume);
 }
 
@@ -76,21 +75,8 @@ function isHandedOver({ published, deleting }: LocalVolume): boolean {
   return published && !deleting;
 }
 
-function lossOf(volume: LocalVolume, node: NodeState | undefined): Loss | undefined {
-  const { node: name } = volume.spec;
-  if (node === undefined) {
-    return { why: `node ${name} does not exist`, kubeletIsLost: true };
-  }
-  if (isNotReady(node)) {
-    return { why: `node ${name} is not ready (${node.said})`, kubeletIsLost: true };
-  }
-  return volume.status.phase === 'Lost'
-    ? { why: `it is no longer on the disks of node ${name}`, kubeletIsLost: false }
-    : undefined;
-}
-
 async function waitOrGiveUp(volume: LocalVolume, ports: GiveUpPorts): Promise<number | undefined> {
-  const { spec, nodeLostSince, givenUp } = volume;
+  const { spec, givenUp } = volume;
   const { namespace, name, uid } = spec.claimRef;
   const [node, claim] = await Promise.all([
     ports.nodeObjects.read(spec.node),
@@ -103,21 +89,29 @@ async function waitOrGiveUp(volume: LocalVolume, ports: GiveUpPorts): Promise<nu
   if (givenUp === true && claim.deleting) {
     return takeClaim(volume, loss, ports);
   }
-  if (!loss) {
-    return nodeLostSince === undefined ? undefined : comeBack(volume, ports);
+  if (loss?.kind === 'disk' && !ports.nodes.isAlive(spec.node)) {
+    // Nobody has looked at the disk since: it may have been repaired.
+    return silentMs;
   }
-  return nodeLostSince === undefined || hasChangedSince(nodeLostSince, node, ports.now())
-    ? beginWait(volume, loss, ports)
-    : goOnWaiting(volume, nodeLostSince, loss, ports);
+  return loss ? decide(volume, loss, ports) : endOf(volume, ports);
 }
 
-/**
- * The node may have been well for a while, and nobody looked: the waiting begins anew then. Its
- * clock is another one, so a moment does not count, and what it says of the future neither.
- */
-function hasChangedSince(recorded: number, node: NodeState | undefined, now: number): boolean {
-  const since = node?.since ?? 0;
-  return since > recorded + clockSkewMs && since <= now;
+function endOf(volume: LocalVolume, ports: GiveUpPorts): Promise<number | undefined> | undefined {
+  return isRecorded(volume) ? comeBack(volume, ports) : undefined;
+}
+
+async function decide(
+  volume: LocalVolume,
+  loss: Loss,
+  ports: GiveUpPorts,
+): Promise<number | undefined> {
+  if (loss.kind === 'disk' && volume.nodeLostSince !== undefined) {
+    return comeBack(volume, ports);
+  }
+  const recorded = loss.kind === 'node' ? volume.nodeLostSince : volume.diskFailingSince;
+  return recorded === undefined || hasChangedSince(recorded, loss, ports.now())
+    ? beginWait(volume, loss, ports)
+    : goOnWaiting(volume, recorded, loss, ports);
 }
 
 async function goOnWaiting(
@@ -126,7 +120,7 @@ async function goOnWaiting(
   loss: Loss,
   ports: GiveUpPorts,
 ): Promise<number | undefined> {
-  const afterMs = releaseAfterMs(volume.spec.onNodeLost);
+  const afterMs = releaseAfterMs(ruleFor(volume, loss.kind));
   if (afterMs === undefined) {
     return undefined;
   }
@@ -134,31 +128,37 @@ async function goOnWaiting(
   if (leftMs > 0) {
     return Math.min(leftMs, longestWaitMs);
   }
-  const isRecorded = volume.givenUp === true || (await recordGivenUp(volume, loss, ports));
-  return isRecorded ? takeClaim(volume, loss, ports) : againMs;
+  const isMarked = volume.givenUp === true || (await recordGivenUp(volume, loss, ports));
+  return isMarked ? takeClaim(volume, loss, ports) : againMs;
 }
 
 async function beginWait(volume: LocalVolume, loss: Loss, ports: GiveUpPorts): Promise<number> {
   const since = ports.now();
-  if (await ports.losses.markNodeLost(volume, since)) {
+  const { kind, why } = loss;
+  const mark = kind === 'node' ? 'markNodeLost' : 'markDiskFailing';
+  if (await ports.losses[mark](volume, since)) {
     const isAgentAlive = ports.nodes.isAlive(volume.spec.node);
-    const text = describeWait(volume, { why: loss.why, since, isAgentAlive });
+    const text = describeWait(volume, { kind, why, since, isAgentAlive });
+    const reason = kind === 'node' ? 'BerthNodeLost' : 'BerthDiskFailing';
     tellOwners(volume, await usersOf(volume, ports), (about) =>
-      ports.events.warning(about, 'BerthNodeLost', text),
+      ports.events.warning(about, reason, text),
     );
-    ports.log.warn('the node of a volume is lost', { volume: volume.name, why: loss.why });
+    ports.log.warn('the data of a volume is lost, or may be', { volume: volume.name, why });
   }
   return againMs;
 }
 
 async function comeBack(volume: LocalVolume, ports: GiveUpPorts): Promise<number | undefined> {
-  if (!(await ports.losses.markNodeBack(volume))) {
+  if (!(await ports.losses.markBack(volume))) {
     return againMs;
   }
+  const kind = volume.nodeLostSince === undefined ? 'disk' : 'node';
+  const reason = kind === 'node' ? 'BerthNodeBack' : 'BerthDiskWell';
   tellOwners(volume, await usersOf(volume, ports), (about) =>
-    ports.events.normal(about, 'BerthNodeBack', describeBack(volume)),
+    ports.events.normal(about, reason, describeBack(volume, kind)),
   );
-  return undefined;
+  // A disk that fails on a node that is back has its own time, from now on.
+  return kind === 'node' ? againMs : undefined;
 }
 
 /**
@@ -191,7 +191,7 @@ async function recordGivenUp(
   }
   const persistentVolume = await ports.persistentVolumes.read(volume.name);
   const isRetained = persistentVolume?.reclaimPolicy === 'Retain';
-  const text = describeGivenUp(volume, loss.why, isRetained);
+  const text = describeGivenUp(volume, loss, isRetained);
   tellOwners(volume, await usersOf(volume, ports), (about) =>
     ports.events.warning(about, 'BerthVolumeGivenUp', text),
   );

@@ -1,8 +1,9 @@
 import { bytes, type Bytes } from '../model/bytes.ts';
 import { describeError } from '../model/errors.ts';
 import type { NodePool } from './node-pools.ts';
+import { cut } from '../model/shown.ts';
 import type { PoolStanding } from './node-ports.ts';
-import type { PoolInventory } from './ports.ts';
+import type { PoolInventory, PoolUsage } from './ports.ts';
 
 /** One pool of this node as it was found. */
 export interface Measured {
@@ -15,6 +16,25 @@ export interface Measured {
 
 const nothing = bytes(0);
 const noRoom = { total: nothing, free: nothing, largest: nothing };
+
+const mostDisks = 64;
+const mostWarnings = 16;
+const longestText = 512;
+
+/** What is not a number, short enough for an object that all agents write. */
+function remarks({ disks, warnings }: PoolUsage): Pick<PoolStanding, 'disks' | 'warnings'> {
+  return {
+    ...(disks && {
+      disks: disks.slice(0, mostDisks).map(({ message, ...disk }) => ({
+        ...disk,
+        ...(message !== undefined && { message: cut(message, longestText) }),
+      })),
+    }),
+    ...(warnings && {
+      warnings: warnings.slice(0, mostWarnings).map((text) => cut(text, longestText)),
+    }),
+  };
+}
 
 /**
  * Looks at all of a pool. One that cannot be read has no room, and says why.
@@ -31,14 +51,16 @@ export async function measurePool(
     if (storage === undefined) {
       throw new Error(problem ?? 'it cannot be used');
     }
-    const { allocated, volumes: counted, ...room } = await storage.usage(signal);
+    const usage = await storage.usage(signal);
+    const { allocated, volumes: counted, total, free, largest, pieces } = usage;
+    const room = { total, free, largest, ...(pieces && { pieces }) };
     onCounted(counted);
     const inventory = await storage.list(signal);
     const volumes = inventory.volumes.length;
     const standing: PoolStanding =
       problem === undefined
-        ? { ...about, healthy: true, ...room, volumes }
-        : { ...about, healthy: false, message: problem, ...noRoom, volumes };
+        ? { ...about, healthy: true, ...room, volumes, ...remarks(usage) }
+        : { ...about, healthy: false, message: problem, ...noRoom, volumes, ...remarks(usage) };
     return { standing, inventory, allocated, keepForMs };
   } catch (error) {
     signal.throwIfAborted();

@@ -1,6 +1,8 @@
+import type { DeviceSelector } from '../model/device-selector.ts';
 import { maxPoolNameLength, poolNamePattern } from '../model/names.ts';
 import { selectsNode } from '../model/pool-selector.ts';
 import type { Result } from '../model/result.ts';
+import type { VolumeForm } from '../model/volume.ts';
 import type { StorageBackend } from './ports.ts';
 
 /** A StoragePool as it was declared; its spec has not been checked yet. */
@@ -15,6 +17,11 @@ export interface UsablePool {
   readonly backend: string;
   /** What it is made of, where that has a name; two pools of one node must not share it. */
   readonly source?: string | undefined;
+  /** The disks it may take, where it takes any. */
+  readonly devices?: DeviceSelector | undefined;
+  readonly gives: VolumeForm;
+  /** The directory it lies in, where it lies in one. */
+  readonly directory?: string | undefined;
   /** How long orphans in it are kept: milliseconds, or `Infinity`. */
   readonly keepForMs: number;
   readonly open: () => StorageBackend;
@@ -26,6 +33,11 @@ export interface NodePool {
   readonly backend: string;
   /** New volumes may be made in it. */
   readonly applies: boolean;
+  /** The disks it may take, where it takes any. */
+  readonly devices?: DeviceSelector | undefined;
+  /** Missing where nobody has ever known it. */
+  readonly gives?: VolumeForm;
+  readonly directory?: string | undefined;
   /** Missing where nobody knows any more what the pool is made of. */
   readonly storage?: StorageBackend;
   /** How long orphans in it are kept; for ever where nobody says so any more. */
@@ -95,9 +107,10 @@ export class NodePools {
     if (!parsed.ok) {
       return { name, backend: before?.backend ?? 'unknown', applies, problem: parsed.error };
     }
-    const { backend, source, keepForMs, open } = parsed.value;
+    const { backend, source, directory, devices, gives, keepForMs, open } = parsed.value;
     const storage = before?.text === text && before.storage ? before.storage : open();
-    const pool = { name, backend, applies, source, text, storage, keepForMs };
+    const made = { backend, source, directory, devices, gives, keepForMs };
+    const pool = { name, applies, text, storage, ...made };
     return applies ? pool : { ...pool, problem: 'its nodeSelector no longer selects this node' };
   }
 

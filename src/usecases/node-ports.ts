@@ -1,17 +1,36 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { Disk, Partition } from '../model/disk.ts';
+import type { Health } from '../model/health.ts';
+import type { Pieces } from '../model/pieces.ts';
 import type { ErasePolicy, LocalVolume, VolumeIdentity, VolumeStatus } from '../model/volume.ts';
+import type { DeviceHealth } from './health-ports.ts';
+import type { DiskInPool } from './ports.ts';
 
 /** The LocalVolumes of this node. */
 export interface NodeVolumes {
   get(name: string): LocalVolume | undefined;
   list(): readonly LocalVolume[];
-  /** Writes only what differs; nothing where nothing does. */
+  /** Writes only what differs; nothing where nothing does. The volume's health is left as it is. */
   setStatus(volume: LocalVolume, status: VolumeStatus): Promise<void>;
+  /** Writes what is wrong with what the volume lies on; takes it away where all is well. */
+  setHealth(volume: LocalVolume, health: Health | undefined): Promise<void>;
   /** Gives up the agent's hold: nothing of the volume is on disk any more. */
   release(volume: LocalVolume): Promise<void>;
 }
 
 type Texts = Readonly<Record<string, string>>;
+
+/** What is in the devices of this node. */
+export interface Filesystems {
+  /**
+   * Makes sure that the filesystem of a volume fills its device, whether a pod has it mounted or
+   * not. A device without one needs nothing, and neither does a directory. May be repeated.
+   * @throws Error when it cannot be done now; the data is as it was
+   */
+  grow(path: string, signal: AbortSignal): Promise<void>;
+  /** Takes away what an agent that was killed has left mounted. */
+  unmountLeft(): Promise<void>;
+}
 
 /** What the Node object shows now. */
 export interface ShownNode {
@@ -42,8 +61,48 @@ export interface PoolStanding {
   readonly total: Bytes;
   readonly free: Bytes;
   readonly largest: Bytes;
+  readonly pieces?: Pieces | undefined;
   /** How many volumes are on disk. */
   readonly volumes: number;
+  /** What became of the disks that it may take; missing for a pool that takes none. */
+  readonly disks?: readonly DiskInPool[] | undefined;
+  /** What somebody should know although it is healthy. */
+  readonly warnings?: readonly string[] | undefined;
+}
+
+/** One disk of the node as it stands in the StorageNode. */
+export interface DeviceStanding {
+  readonly id: string;
+  /** False where `id` says only where the disk is now. */
+  readonly stable: boolean;
+  readonly path: string;
+  readonly links: readonly string[];
+  readonly model?: string | undefined;
+  readonly serial?: string | undefined;
+  readonly wwn?: string | undefined;
+  readonly bytes: Bytes;
+  readonly sectorBytes: number;
+  readonly rotational: boolean;
+  readonly transport?: string | undefined;
+  readonly readOnly: boolean;
+  readonly removable: boolean;
+  readonly partitionTable?: string | undefined;
+  readonly partitions: readonly Partition[];
+  readonly signature?: string | undefined;
+  readonly holders: readonly string[];
+  readonly mountPoints: readonly string[];
+  /** The pool of ours that has it. */
+  readonly pool?: string | undefined;
+  /** Whether a pool may take it, as far as can be told without reading it. */
+  readonly available: boolean;
+  /** Why not. */
+  readonly reason?: string | undefined;
+}
+
+/** The disks of this node. */
+export interface NodeDisks {
+  /** As they are now. Costs nothing where nothing has changed since the last call. */
+  list(): Promise<readonly Disk[]>;
 }
 
 /** Something on disk that no LocalVolume asks for; `since` is when it was first seen so. */
@@ -94,6 +153,9 @@ export interface NodeStanding {
   readonly generation: number;
   readonly pools: readonly PoolStanding[];
   readonly orphans: readonly OrphanStanding[];
+  readonly devices: readonly DeviceStanding[];
+  /** The devices under its pools that are not well. */
+  readonly health?: readonly DeviceHealth[] | undefined;
 }
 
 /** This node's StorageNode. */
@@ -104,7 +166,10 @@ export interface StandingStore {
 
 /** What is counted for those who run the node. */
 export interface NodeMeter {
-  timed<T>(operation: 'create' | 'adopt' | 'attach' | 'remove', work: () => Promise<T>): Promise<T>;
+  timed<T>(
+    operation: 'create' | 'adopt' | 'attach' | 'grow' | 'remove',
+    work: () => Promise<T>,
+  ): Promise<T>;
   /** @param lost - per pool, how many of its volumes have vanished */
   pools(
     standing: NodeStanding,

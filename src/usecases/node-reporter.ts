@@ -1,7 +1,8 @@
-import { apiVersion, capacityAnnotation } from '../model/names.ts';
+import { capacityAnnotation } from '../model/names.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import { measurePool, type Measured } from './measure-pool.ts';
 import { findOrphans, tellOrphans } from './orphans.ts';
+import type { NodeDevices } from './node-devices.ts';
 import type {
   NodeBoard,
   NodeChange,
@@ -13,6 +14,7 @@ import type {
   StandingStore,
 } from './node-ports.ts';
 import type { NodePool } from './node-pools.ts';
+import { PoolNews } from './pool-news.ts';
 import { decideReport, highestGeneration, shownReport } from './pool-report.ts';
 import type { EventSink, Now, ObjectRef } from './ports.ts';
 
@@ -22,6 +24,7 @@ export interface ReporterParts {
   readonly standings: StandingStore;
   readonly volumes: Pick<NodeVolumes, 'list'>;
   readonly pools: { list(): readonly NodePool[] };
+  readonly devices: Pick<NodeDevices, 'resume' | 'show'>;
   readonly events: EventSink;
   readonly meter: NodeMeter;
   readonly now: Now;
@@ -53,10 +56,11 @@ export class NodeReporter {
   /** Per pool, the volumes that are counted in the report that is being measured now. */
   readonly #measured = new Map<string, ReadonlySet<string>>();
   #orphans: readonly OrphanStanding[] = [];
-  readonly #problems = new Map<string, string>();
+  readonly #news: PoolNews;
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
+    this.#news = new PoolNews(parts);
   }
 
   /** Goes on where an earlier agent of this node stopped, whatever of its traces is left. */
@@ -64,8 +68,15 @@ export class NodeReporter {
     const volumes = this.#parts.volumes.list();
     const counted = volumes.map(({ status }) => status.generation ?? 0);
     const known = shown === undefined ? 0 : highestGeneration(shown);
-    this.#last = Math.max(before.generation ?? 0, known, ...counted);
-    this.#orphans = before.orphans ?? [];
+    const { generation = 0, orphans = [], pools = [] } = before;
+    this.#last = Math.max(generation, known, ...counted);
+    this.#orphans = orphans;
+    this.#parts.devices.resume(before.devices);
+    this.#news.resume(pools);
+    this.#oweAfterCrash(volumes, shown);
+  }
+
+  #oweAfterCrash(volumes: readonly LocalVolume[], shown: ShownNode | undefined): void {
     for (const { spec, status } of volumes) {
       const told = shown && shownReport(shown, spec.pool)?.generation;
       if (status.generation !== undefined && status.generation > (told ?? 0)) {
@@ -81,7 +92,15 @@ export class NodeReporter {
       return counted.generation;
     }
     const isMeasured = this.#measured.get(pool)?.has(volume) === true;
-    const generation = isMeasured ? this.#measuring : Math.max(this.#last, this.#measuring) + 1;
+    return isMeasured ? this.#owe(pool, this.#measuring) : this.nextGeneration(pool);
+  }
+
+  /** The number of the first report that counts the pool as it is now, all volumes at their size. */
+  nextGeneration(pool: string): number {
+    return this.#owe(pool, Math.max(this.#last, this.#measuring) + 1);
+  }
+
+  #owe(pool: string, generation: number): number {
     this.#owed.set(pool, Math.max(generation, this.#owed.get(pool) ?? 0));
     return generation;
   }
@@ -92,10 +111,9 @@ export class NodeReporter {
 
   /** Measures everything, and writes what the cluster does not show yet. Never run twice at once. */
   async report(signal: AbortSignal): Promise<void> {
-    const { board, standings, meter } = this.#parts;
+    const { board, standings, meter, volumes } = this.#parts;
     this.#measuring = Math.max(this.#last + 1, ...this.#owed.values());
-    const { volumes } = this.#parts;
-    const askedBefore = volumes.list();
+    const askedBefore = this.#parts.volumes.list();
     try {
       const measured = await Promise.all(
         this.#parts.pools.list().map((pool) => {
@@ -105,7 +123,7 @@ export class NodeReporter {
         }),
       );
       signal.throwIfAborted();
-      this.#tellHealth(measured);
+      this.#news.tell(measured.map(({ standing }) => standing));
       this.#lookAtMissing(measured);
       const shown = board.shown();
       if (shown !== undefined) {
@@ -113,7 +131,7 @@ export class NodeReporter {
       }
       // One that is made, or goes, while this is measured is asked for before or after it.
       const asked = [...askedBefore, ...volumes.list()];
-      const standing = this.#standing(measured, asked, board.shown());
+      const standing = await this.#standing(measured, asked, board.shown());
       const allocated = new Map(measured.map((each) => [each.standing.name, each.allocated]));
       meter.pools(standing, allocated, this.#lost());
       await standings.write(standing);
@@ -166,26 +184,6 @@ export class NodeReporter {
     }
   }
 
-  #tellHealth(measured: readonly Measured[]): void {
-    const { node, events, lookAt, volumes } = this.#parts;
-    for (const { standing } of measured) {
-      const { name, healthy, message = '' } = standing;
-      const before = this.#problems.get(name);
-      const about = { apiVersion, kind: 'StoragePool', name };
-      if (!healthy && before !== message) {
-        this.#problems.set(name, message);
-        events.warning(about, 'PoolUnusable', `node ${node}: ${message}`);
-      }
-      if (healthy && this.#problems.delete(name)) {
-        events.normal(about, 'PoolUsable', `node ${node}: the pool can be used again`);
-        volumes
-          .list()
-          .filter(({ spec }) => spec.pool === name)
-          .forEach((volume) => lookAt(volume.name));
-      }
-    }
-  }
-
   /** Somebody took away a volume that is in use: its LocalVolume has to say so. */
   #lookAtMissing(measured: readonly Measured[]): void {
     for (const volume of this.#parts.volumes.list()) {
@@ -206,11 +204,11 @@ export class NodeReporter {
   }
 
   /** Says of the pools what the Node says of them, so that both change together. */
-  #standing(
+  async #standing(
     measured: readonly Measured[],
     asked: readonly LocalVolume[],
     shown: ShownNode | undefined,
-  ): NodeStanding {
+  ): Promise<NodeStanding> {
     const pools = measured.map(({ standing }) => {
       const told = shown && shownReport(shown, standing.name);
       const { total, free, largest } = told ?? standing;
@@ -224,6 +222,7 @@ export class NodeReporter {
       new Date(this.#parts.now()).toISOString(),
     );
     tellOrphans(this.#orphans, before, this.#parts.about(), this.#parts.events);
-    return { generation: this.#last, pools, orphans: this.#orphans };
+    const devices = await this.#parts.devices.show(this.#parts.pools.list(), pools);
+    return { generation: this.#last, pools, orphans: this.#orphans, devices };
   }
 }

@@ -87,6 +87,9 @@ function isStale(pool: PoolStanding, { shown, generation, owed }: ReportFacts): 
 }
 
 function differs(before: PoolReport, now: PoolStanding): boolean {
+  if (before.pieces?.sizes.join() !== now.pieces?.sizes.join()) {
+    return true;
+  }
   const fields = ['total', 'free', 'largest'] as const;
   return fields.some((field) => {
     const isAtEdge = before[field] !== now[field] && (before[field] === 0 || now[field] === 0);

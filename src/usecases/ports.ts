@@ -1,5 +1,6 @@
 import type { Bytes } from '../model/bytes.ts';
 import { PermanentError } from '../model/errors.ts';
+import type { Pieces } from '../model/pieces.ts';
 import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
 
 /** Where events of the program's own running go. The event is a fixed text, data goes into fields. */
@@ -40,12 +41,30 @@ export interface PoolUsage {
   readonly free: Bytes;
   /** The biggest volume (its usable size plus overhead) that can be made now. */
   readonly largest: Bytes;
+  /** Missing where a volume can be joined from all that is free. */
+  readonly pieces?: Pieces | undefined;
   /** The names of the volumes that these numbers count: no other one, and each of them. */
   readonly volumes: readonly string[];
   /** What became of the disks that the pool may take; missing for pools that take none. */
   readonly disks?: readonly DiskInPool[];
   /** What somebody should know although volumes can be made. */
   readonly warnings?: readonly string[];
+  /** Where volumes are promised more than there may be. */
+  readonly thin?: ThinUsage;
+}
+
+/** What lies behind the promises of a thin pool. */
+export interface ThinUsage {
+  /** What volumes can really write, all together. */
+  readonly physical: Bytes;
+  /** What they have written. */
+  readonly used: Bytes;
+  /** The sizes of all volumes. */
+  readonly committed: Bytes;
+  /** How often `physical` may be committed. */
+  readonly overcommit: number;
+  /** The part of the metadata in use, 0 to 1. */
+  readonly metadataUsed: number;
 }
 
 /** One disk from the view of a pool. */
@@ -129,6 +148,18 @@ export interface StorageBackend {
    * @throws ForeignVolumeError as `find`
    */
   ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>;
+
+  /**
+   * Makes sure that the volume, which is there, has at least `bytes` of usable size, and that its
+   * device shows them where it is attached, also to a pod that uses it now. What is in it stays,
+   * the new part reads as zeros; it never shrinks. Stopped at any moment it has the old size or
+   * the new one, to everybody who looks; asking again finishes it.
+   *
+   * @throws NoSpaceError when the pool cannot hold the rest; the volume is as it was then
+   * @throws ForeignVolumeError as `find`
+   * @throws Error when it is not there; nothing is made in its place
+   */
+  grow(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume>;
 
   /**
    * Makes the volume `from` into the volume `to`: name and uid change, its data does not. Stopped

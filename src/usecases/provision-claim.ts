@@ -2,6 +2,7 @@ import { claimText, isOurs, type Claim } from '../model/claim.ts';
 import { describeError, PermanentError } from '../model/errors.ts';
 import { volumeName } from '../model/names.ts';
 import type { Pod } from '../model/pod.ts';
+import type { Holds } from '../scheduling/holds.ts';
 import { admits } from './bind-pod.ts';
 import type { ClaimStore, Lookup, NodeReader, PersistentVolumeStore, PodStore } from './cluster.ts';
 import type { EventSink, ObjectRef } from './ports.ts';
@@ -16,6 +17,7 @@ export interface ProvisionClaimPorts {
   /** Reads claims live. */
   readonly lookup: Lookup;
   readonly nodes: NodeReader;
+  readonly holds: Pick<Holds, 'end'>;
   readonly provision: Provision;
   readonly events: EventSink;
 }
@@ -108,7 +110,7 @@ async function tryProvision(
   pod: Pod,
   claim: Claim,
   node: string,
-  { lookup, nodes, provision }: ProvisionClaimPorts,
+  { lookup, nodes, holds, provision }: ProvisionClaimPorts,
 ): Promise<string | undefined> {
   const resolved = await resolveNeeds(pod, lookup);
   if (!resolved.ok) {
@@ -127,7 +129,7 @@ async function tryProvision(
     return refusal;
   }
   try {
-    const made = await provision(unbound, node);
+    const made = await provision(unbound, node, () => holds.end(pod.uid));
     return made.ok ? undefined : made.error.message;
   } catch (error) {
     // Trying again would not help, but another node may.

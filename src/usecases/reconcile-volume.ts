@@ -1,7 +1,7 @@
 import { formatBytes } from '../model/bytes.ts';
 import { describeError, PermanentError } from '../model/errors.ts';
 import { isPathSafe } from '../model/names.ts';
-import type { LocalVolume } from '../model/volume.ts';
+import { whyOnlyDevice, type LocalVolume } from '../model/volume.ts';
 import {
   identityOf,
   volumeRef,
@@ -10,6 +10,8 @@ import {
   type VolumeReconcilerParts,
 } from './agent-volume.ts';
 import type { Reconcile } from './controller.ts';
+import { volumeGrower } from './grow-volume.ts';
+import type { NodePool } from './node-pools.ts';
 import { orphanKey } from './orphans.ts';
 import { ForeignVolumeError, type BackendVolume, type StorageBackend } from './ports.ts';
 import { volumeRemover } from './remove-volume.ts';
@@ -17,6 +19,15 @@ import { volumeRemover } from './remove-volume.ts';
 /** A lost volume is looked for again, in case its disk was only unplugged; no API call is made. */
 const lostAgainMs = 60_000;
 const lostPrefix = 'LOST:';
+
+function reasonFor({ deleting, spec, status }: LocalVolume): string {
+  if (deleting) {
+    return 'VolumeNotRemoved';
+  }
+  return status.bytes !== undefined && status.bytes < spec.bytes
+    ? 'VolumeNotExpanded'
+    : 'VolumeNotUsable';
+}
 
 /** Brings one volume on disk to what its LocalVolume says, and its status to what is on disk. */
 export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
@@ -56,8 +67,8 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
   async function settle(volume: LocalVolume, found: BackendVolume, path: string): Promise<void> {
     const { phase, generation = reports.generationOf(volume.spec.pool, volume.name) } =
       volume.status;
-    const { allocatedBytes } = found;
-    await volumes.setStatus(volume, { phase: 'Ready', path, allocatedBytes, generation });
+    const { allocatedBytes, bytes } = found;
+    await volumes.setStatus(volume, { phase: 'Ready', path, allocatedBytes, bytes, generation });
     if (phase === 'Ready') {
       return;
     }
@@ -98,7 +109,8 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     }
     machine.found(volume.uid);
     const path = await meter.timed('attach', () => storage.attach(found, signal));
-    await settle(volume, found, path);
+    const grown = await grow(volume, { found, path }, storage, signal);
+    await settle(grown.volume, grown.found, path);
     return undefined;
   }
 
@@ -108,8 +120,9 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     }
     const pool = pools.get(volume.spec.pool);
     const problem = pool?.problem ?? `pool ${volume.spec.pool} is not on node ${node}`;
-    if (!wasMade(volume) && pool?.applies !== true) {
-      return fail(volume, problem);
+    const why = wasMade(volume) ? undefined : whyNeverMade(volume, pool, problem);
+    if (why !== undefined) {
+      return fail(volume, why);
     }
     try {
       if (pool?.storage === undefined) {
@@ -142,15 +155,12 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     }
     // A volume is often still mounted for a moment after its pod: only what lasts is worth a word.
     if (isKnown === volume.deleting) {
-      tell(
-        volume,
-        volume.deleting ? 'VolumeNotRemoved' : 'VolumeNotUsable',
-        `node ${node}: ${message}`,
-      );
+      tell(volume, reasonFor(volume), `node ${node}: ${message}`);
     }
     throw error;
   }
 
+  const grow = volumeGrower(parts);
   const remove = volumeRemover(parts, stayWith);
 
   return async (name, signal) => {
@@ -168,4 +178,16 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
       parts.onSettled(name);
     }
   };
+}
+
+function whyNeverMade(
+  { spec }: LocalVolume,
+  pool: NodePool | undefined,
+  problem: string,
+): string | undefined {
+  if (pool?.applies !== true) {
+    return problem;
+  }
+  const why = pool.gives === 'directory' ? whyOnlyDevice(spec) : undefined;
+  return why && `pool ${pool.name} gives directories, and ${why} needs a device`;
 }

@@ -106,7 +106,7 @@ async function resolveAwaited(
   if (!volumeClass || !isOurs(volumeClass)) {
     return resolveForeign(pod, text, volumeClass);
   }
-  const need = needOf(text, '', volumeClass, template.requested);
+  const need = needOf({ text, uid: '' }, volumeClass, template);
   return need.ok ? ok({ kind: 'need', need: need.value.need }) : need;
 }
 
@@ -188,14 +188,13 @@ function usableClaim(
       `claim ${text} asks for accessMode ${mode}: a local volume allows ${singleNodeModes.join(' or ')}`,
     );
   }
-  return needOf(text, claim.ref.uid, volumeClass, claim.requested);
+  return needOf({ text, uid: claim.ref.uid }, volumeClass, claim);
 }
 
 function needOf(
-  claim: string,
-  claimUid: string,
+  { text: claim, uid: claimUid }: { readonly text: string; readonly uid: string },
   volumeClass: VolumeClass,
-  requested: Claim['requested'],
+  { requested, volumeMode }: Pick<Claim, 'requested' | 'volumeMode'>,
 ): Result<{ need: VolumeNeed; parameters: ClassParameters }, PodRefusal> {
   const { parameters, name, waitsForPod } = volumeClass;
   if (!waitsForPod) {
@@ -208,8 +207,16 @@ function needOf(
   if (!requested.ok) {
     return unusable(`claim ${claim}: ${requested.error}`);
   }
-  const { pool, placement } = parameters.value;
-  const need = { claimUid, claim, pool, placement, bytes: requested.value };
+  const { pool, placement, ioLimits } = parameters.value;
+  const need = {
+    claimUid,
+    claim,
+    pool,
+    placement,
+    bytes: requested.value,
+    volumeMode,
+    ...(ioLimits && { ioLimits }),
+  };
   return ok({ need, parameters: parameters.value });
 }
 

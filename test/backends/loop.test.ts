@@ -40,6 +40,7 @@ describe('the loop backend', () => {
     const ground = await loopGround();
     return {
       backend: ground.open(),
+      ...{ total: bytes(64 * MiB), largest: bytes(64 * MiB) },
       reopen: () => ground.open(),
       reboot: () => ground.reboot(),
       allocatedFor: ground.plan().allocatedFor,
@@ -265,6 +266,64 @@ describe('the loop backend', () => {
       });
     });
 
+    describe('growing that was cut off', () => {
+      const larger = { ...one, bytes: bytes(9 * MiB) };
+      const shown = async (path: string) =>
+        Number(await runCommand('blockdev', ['--getsize64', path]));
+
+      /** An agent that is killed before it runs this program. */
+      const dying = (program: string) => {
+        const run: typeof runCommand = (name, args, signal) =>
+          name === program ? Promise.reject(new Error('killed')) : runCommand(name, args, signal);
+        const around = { pool: 'fast', runDir: ground.runDir, now: () => 0, inTurn: oneAtATime() };
+        return ground.plan().open({ ...around, run, disks: noDisks, hasVolumes: () => true });
+      };
+
+      it('after its file: nobody sees the rest, and it is finished or taken back', async () => {
+        const backend = ground.open();
+        await backend.ensure(one, signal);
+        const path = await backend.attach(one, signal);
+        await runCommand('fallocate', ['--length', String(7 * MiB), image('pvc-1')]);
+
+        expect((await backend.list(signal)).strays).to.deep.equal([]);
+        expect(await backend.find(one, signal)).to.include({ bytes: 4 * MiB });
+        expect((await backend.usage(signal)).allocated).to.equal(7 * MiB);
+        const tooBig = { ...one, bytes: bytes(64 * MiB) };
+        expect(await rejection(backend.grow(tooBig, signal))).to.be.instanceOf(NoSpaceError);
+        expect((await backend.usage(signal)).allocated).to.equal(5 * MiB);
+
+        await runCommand('fallocate', ['--length', String(7 * MiB), image('pvc-1')]);
+        await ground.reboot();
+        await ground.open().attach(one, signal);
+        expect(await shown(path)).to.equal(4 * MiB);
+        await ground.open().grow(larger, signal);
+        expect(await shown(path)).to.equal(9 * MiB);
+        expect((await stat(image('pvc-1'))).blocks * 512).to.be.at.least(10 * MiB);
+      });
+
+      it('before its device has followed: attaching lets it follow', async () => {
+        const backend = ground.open();
+        await backend.ensure(one, signal);
+        const path = await backend.attach(one, signal);
+        await rejection(dying('losetup').grow(larger, signal));
+        expect(await shown(path)).to.equal(4 * MiB);
+
+        await ground.open().attach(one, signal);
+        expect(await shown(path)).to.equal(9 * MiB);
+        expect(await ground.devices()).to.have.length(1);
+      });
+    });
+
+    it('gives a sparse image no blocks when it grows', async () => {
+      const backend = ground.open({ allocation: 'sparse' });
+      await backend.ensure(one, signal);
+      await backend.attach(one, signal);
+      await backend.grow({ ...one, bytes: bytes(32 * MiB) }, signal);
+
+      expect((await stat(image('pvc-1'))).blocks * 512).to.be.below(MiB);
+      expect((await backend.usage(signal)).allocated).to.equal(33 * MiB);
+    });
+
     describe('strays', () => {
       it('are removed by name: files, and links without what they lead to', async () => {
         const backend = ground.open();
@@ -351,7 +410,7 @@ describe('the loop backend', () => {
         beforeEach(async () => {
           await runCommand('mount', ['--bind', ground.root, ground.root]);
           await ground.open().ensure(one, signal);
-          const part = ['--offset', String(MiB), '--sizelimit', String(4 * MiB)];
+          const part = ['--offset', String(MiB)];
           const file = '/mnt/pool/pvc-1.img';
           device = (await inContainer('--find', '--show', ...part, file)).trim();
           await ground.open().attach(one, signal);
@@ -386,9 +445,11 @@ describe('the loop backend', () => {
         await symlink(device, join(ground.runDir, 'pvc-2'));
         await symlink('/dev/loop99999', join(ground.runDir, 'pvc-3'));
         await symlink(device, join(ground.runDir, 'pvc-1.fresh'));
+        await symlink(`${device}p1`, join(ground.runDir, 'pvc-4'));
         await loop.dropStaleLinks(ground.runDir, runCommand);
 
-        expect(await linksIn(ground.runDir)).to.deep.equal({ 'pvc-1': device });
+        const [own, ofOtherBackend] = [{ 'pvc-1': device }, { 'pvc-4': `${device}p1` }];
+        expect(await linksIn(ground.runDir)).to.deep.equal({ ...own, ...ofOtherBackend });
       });
 
       it('are put right by attaching', async () => {

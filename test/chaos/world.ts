@@ -1,6 +1,14 @@
 import { createHash } from 'node:crypto';
-import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
 
 import type { ApiClient } from '../cluster/api-client.ts';
 import { runCommand } from '../cluster/run-command.ts';
@@ -229,12 +237,11 @@ interface LoopRow {
   readonly 'back-file': string | null;
   readonly 'back-ino': number;
   readonly offset: number;
-  readonly sizelimit: number;
 }
 
 /** Pools of a run have names that no other run has, so a path tells whose a device is. */
 async function readLoops(places: Places): Promise<Loop[]> {
-  const columns = 'NAME,BACK-FILE,BACK-INO,OFFSET,SIZELIMIT';
+  const columns = 'NAME,BACK-FILE,BACK-INO,OFFSET';
   const text = await runCommand('losetup', ['--list', '--json', '--output', columns]);
   if (text.trim() === '') return [];
   const { loopdevices } = JSON.parse(text) as { loopdevices: readonly LoopRow[] };
@@ -242,7 +249,8 @@ async function readLoops(places: Places): Promise<Loop[]> {
     const match = /\/pools\/([^/]+)\/([^/]+?)\.img/.exec(row['back-file'] ?? '');
     const [, pool = '', volume = ''] = match ?? [];
     if (!places.pools.has(pool)) return [];
-    const { name: device, offset, sizelimit: size } = row;
+    const { name: device, offset } = row;
+    const size = 512 * Number(readFileSync(`/sys/block/${basename(device)}/size`, 'utf8'));
     return [{ device, volume, inode: row['back-ino'], offset, size }];
   });
 }

@@ -189,6 +189,11 @@ const pool: StoragePoolObject = {
   },
 };
 
+const full: StoragePoolObject = {
+  ...pool,
+  spec: { ...pool.spec, reserve: '12.5%', maxVolumes: 100 },
+};
+
 const volume: LocalVolumeObject = {
   apiVersion: 'berth.dev/v1alpha1',
   kind: 'LocalVolume',
@@ -268,6 +273,12 @@ describe('the manifests in a real API server', function () {
     ['a relative directory', 'spec.loop.directory', 'berth', 'spec.loop.directory'],
     ['a directory that climbs', 'spec.loop.directory', '/var/../etc', 'spec.loop.directory'],
     ['an unknown allocation', 'spec.loop.allocation', 'thick', 'Unsupported value: "thick"'],
+    ['a selector that selects nothing', 'spec.devices', {}, 'spec.devices'],
+    ['an empty list of disks', 'spec.devices', { ids: [] }, 'spec.devices.ids'],
+    ['a least size in words', 'spec.devices', { minSize: 'big' }, 'spec.devices.minSize'],
+    ['a reserve of everything', 'spec.reserve', '100%', 'spec.reserve'],
+    ['a reserve in words', 'spec.reserve', 'half', 'spec.reserve'],
+    ['a negative number of volumes', 'spec.maxVolumes', -1, 'spec.maxVolumes'],
     ['an impossible label', 'spec.nodeSelector', { a: 'b c' }, 'spec.nodeSelector.a'],
   ];
   for (const [what, path, value, message] of badPools) {
@@ -301,7 +312,14 @@ describe('the manifests in a real API server', function () {
       nodes: 2,
       total: 2 ** 40,
       free: 2 ** 39,
+      largest: 2 ** 38,
       volumes: 7,
+      nodeStates: [
+        {
+          ...{ node: 'worker-1', healthy: true, total: 2 ** 40, free: 2 ** 39, largest: 2 ** 38 },
+          ...{ volumes: 7, disksUsed: 2, disksRefused: 1, disksMissing: 0, warnings: ['hot'] },
+        },
+      ],
       conditions: [
         {
           type: 'Ready',
@@ -313,21 +331,32 @@ describe('the manifests in a real API server', function () {
         },
       ],
     };
-    await create(pool);
+    await create(full);
     const path = '/apis/berth.dev/v1alpha1/storagepools/fast';
 
     await cluster.api.patch(`${path}/status`, { status });
 
     const stored = await cluster.api.request<StoragePoolObject>('GET', path);
     expect(stored.spec).to.deep.equal({
-      ...pool.spec,
+      ...full.spec,
       loop: { ...pool.spec.loop, allocation: 'preallocated' },
     });
     expect(stored.status).to.deep.equal(status);
     const shown = await cluster.kubectl(['get', 'bp', 'fast', '--no-headers']);
-    expect(shown.trim().split(/ +/).slice(0, 7)).to.deep.equal(
-      ['fast', 'loop', 2, 2 ** 40, 2 ** 39, 7, 'True'].map(String),
+    expect(shown.trim().split(/ +/).slice(0, 8)).to.deep.equal(
+      ['fast', 'loop', 2, 2 ** 40, 2 ** 39, 2 ** 38, 7, 'True'].map(String),
     );
+  });
+
+  it('keeps every field of a pool of disks', async () => {
+    const lists = { ids: ['wwn-*'], paths: ['/dev/sd*'], models: ['* SSD'], transports: ['nvme'] };
+    const devices = { ...lists, rotational: false, minSize: '100Gi', maxSize: 2 ** 40 };
+    const wished = { ...pool.spec, devices, reserve: 2 ** 30, maxVolumes: 0 };
+    const object = { ...pool, metadata: { name: 'disks' }, spec: wished };
+
+    const made = JSON.parse(await create(object, '--dry-run=server', '-o', 'json')) as typeof pool;
+
+    expect(made.spec).to.deep.include({ devices, reserve: 2 ** 30, maxVolumes: 0 });
   });
 
   it('takes a size as a bare number too', async () => {
@@ -352,6 +381,21 @@ describe('the manifests in a real API server', function () {
           free: 40,
           largest: 40,
           volumes: 1,
+          disks: [
+            { id: 'wwn-0x5', path: '/dev/sdb', bytes: 100, state: 'used' },
+            { id: 'wwn-0x6', bytes: 100, state: 'missing', message: 'it is not there' },
+          ],
+          warnings: ['a disk is missing'],
+        },
+      ],
+      devices: [
+        {
+          ...{ id: 'wwn-0x5', stable: true, path: '/dev/sdb', links: ['/dev/disk/by-id/x'] },
+          ...{ model: 'M', serial: 'S', wwn: '0x5', bytes: 100, sectorBytes: 512 },
+          ...{ rotational: false, transport: 'nvme', readOnly: false, removable: false },
+          ...{ partitionTable: 'gpt', holders: ['/dev/dm-0'], mountPoints: ['/data'] },
+          partitions: [{ path: '/dev/sdb1', bytes: 50, signature: 'ext4' }],
+          ...{ signature: 'gpt', pool: 'fast', available: false, reason: 'it is taken' },
         },
       ],
       orphans: [

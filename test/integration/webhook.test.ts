@@ -266,7 +266,7 @@ describe('berth webhook behind a real API server', function () {
     const moved = { spec: { loop: { directory: '/elsewhere' } } };
     const change = cluster.api.patch(`${poolsPath}/fast`, moved);
     expect(await change.catch((error: unknown) => (error as Error).message)).to.contain(
-      'loop.directory is',
+      'directory /elsewhere',
     );
     await cluster.api.patch(`${poolsPath}/fast`, { spec: { loop: { size: '20Gi' } } });
   });

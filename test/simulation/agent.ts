@@ -14,12 +14,17 @@ const config: NodeConfig = {
   nodeName: '',
   namespace: 'berth-system',
   runDir: '/run',
+  kubeletDir: '/nonexistent/kubelet',
+  cgroupDir: '/nonexistent/cgroup',
   leaseRenew: 40_000,
   discoveryLook: 3_600_000,
   reportDelay: 100,
   listenAddress: '',
   port: 0,
   machineIdFile: '/nonexistent/machine-id',
+  healthInterval: 0,
+  healthQuiet: 0,
+  hostMounts: '/nonexistent/mountinfo',
 };
 
 /** Starts the real agent of a node, over simulated disks. */

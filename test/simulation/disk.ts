@@ -130,6 +130,27 @@ export function simulatedBackend(
         await step();
         return image;
       }),
+    grow: (request) =>
+      inTurn(async () => {
+        await open();
+        const image = own(request);
+        if (!image) {
+          throw new Error(`${request.name} is not there`);
+        }
+        const allocatedBytes = imageBytesFor(request.bytes);
+        const more = allocatedBytes - image.allocatedBytes;
+        if (more <= 0) {
+          return image;
+        }
+        if (more > room().free) {
+          throw new NoSpaceError(`${room().free} free, ${more} are needed`);
+        }
+        await step();
+        Object.assign(image, { bytes: usableFor(request.bytes), allocatedBytes });
+        world.say(process.name, `image ${request.name} grown in ${disk.pool}`);
+        await step();
+        return image;
+      }),
     adopt: async (from, to) => {
       await open();
       const image = own(to) ?? own(from);

@@ -5,7 +5,7 @@ import type { NodeState } from '../../src/model/node.ts';
 import type { Pod } from '../../src/model/pod.ts';
 import type { LocalVolume } from '../../src/model/volume.ts';
 import type { NodeFacts, PoolFacts } from '../../src/scheduling/filter.ts';
-import type { Room } from '../../src/scheduling/ledger.ts';
+import type { Room } from '../../src/scheduling/room.ts';
 import type { VolumeNeed } from '../../src/scheduling/needs.ts';
 import type { PersistentVolume } from '../../src/usecases/cluster.ts';
 
@@ -19,7 +19,7 @@ export function room(free: number, { total = 1000, largest = free } = {}): Room 
 }
 
 export function poolFacts(free: number, change: Partial<PoolFacts> = {}): PoolFacts {
-  return { healthy: true, room: room(free), allocatedFor: asAsked, ...change };
+  return { healthy: true, room: room(free), gives: 'device', allocatedFor: asAsked, ...change };
 }
 
 export const readyNode: NodeState = { ready: 'True', said: '', unschedulable: false };
@@ -47,6 +47,7 @@ export function need(size: number, change: Partial<VolumeNeed> = {}): VolumeNeed
     pool: 'fast',
     placement: 'spread',
     bytes: bytes(size),
+    volumeMode: 'Filesystem',
     ...change,
   };
 }
@@ -74,7 +75,10 @@ export function aPod(name: string, claims: readonly string[], change: Partial<Po
 export function aClaim(name: string, size: number, change: Partial<Claim> = {}): Claim {
   return {
     ref: { namespace: 'shop', name, uid: `uid-${name}` },
+    resourceVersion: '1',
     requested: { ok: true, value: bytes(size) },
+    capacity: undefined,
+    isResizing: false,
     className: 'fast',
     volumeName: '',
     volumeMode: 'Filesystem',
@@ -104,6 +108,7 @@ export function aClass(name: string, change: Partial<VolumeClass> = {}): VolumeC
         fsType: 'ext4',
         erase: 'discard',
         onNodeLost: 'keep',
+        onDiskFailure: 'keep',
       },
     },
     ...change,
@@ -158,6 +163,7 @@ export function aPersistentVolume(
     ours: true,
     heldByControl: true,
     deleting: false,
+    capacity: claim.requested.ok ? claim.requested.value : undefined,
     terms: [
       { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [node] }] },
     ],

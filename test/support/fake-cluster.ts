@@ -1,4 +1,4 @@
-import { bytes } from '../../src/model/bytes.ts';
+import { bytes, minusBytes } from '../../src/model/bytes.ts';
 import type { Claim, VolumeClass } from '../../src/model/claim.ts';
 import { volumeName } from '../../src/model/names.ts';
 import type { NodeState } from '../../src/model/node.ts';
@@ -65,7 +65,7 @@ export class FakeCluster {
     ledger.setReport({ node: name, pool }, said);
     const poolOf = (asked: string) => {
       const room = ledger.room({ node: name, pool: asked });
-      return room && { healthy: true, room, allocatedFor: asAsked };
+      return room && { healthy: true, room, gives: 'device' as const, allocatedFor: asAsked };
     };
     this.nodeFacts.set(name, nodeFacts(name, {}, { poolNames: [pool], pool: poolOf, ...change }));
   }
@@ -118,8 +118,14 @@ export class FakeCluster {
   readonly losses: LossRecord = {
     markNodeLost: async (volume, since) => this.#mark('lost', volume, { nodeLostSince: since }),
     markGivenUp: async (volume) => this.#mark('giveUp', volume, { givenUp: true }),
-    markNodeBack: async (volume) =>
-      this.#mark('back', volume, { nodeLostSince: undefined, givenUp: false }),
+    markDiskFailing: async (volume, since) =>
+      this.#mark('failing', volume, { diskFailingSince: since }),
+    markBack: async (volume) =>
+      this.#mark('back', volume, {
+        nodeLostSince: undefined,
+        diskFailingSince: undefined,
+        givenUp: false,
+      }),
     requestPurge: async ({ name, spec }) => this.#write('purge', `${name} on ${spec.node}`),
     releaseFromAgent: async ({ name }) => {
       this.#write('releaseFromAgent', name);
@@ -151,6 +157,8 @@ export class FakeCluster {
     },
     markFollower: async (volume, { name, uid }) =>
       this.#mark('follow', volume, { follows: { name, uid } }),
+    promise: async (volume, size) =>
+      this.#mark('promise', volume, { spec: { ...volume.spec, bytes: size } }),
     markPublished: async (volume) => this.#mark('publish', volume, { published: true }),
     markRetained: async (volume) => this.#mark('retain', volume, { retained: true }),
     markDeleted: async (volume) => this.#mark('delete', volume, { deleting: true }),
@@ -184,7 +192,18 @@ export class FakeCluster {
           claimUid: claim.ref.uid,
         },
         ...{ reclaimPolicy: 'Delete', ours: true, heldByControl: true, deleting: false, terms: [] },
+        capacity: claim.requested.ok ? claim.requested.value : undefined,
       });
+    },
+    setCapacity: async (volume, capacity) => {
+      this.#write('growPv', volume.name);
+      this.persistentVolumeObjects.set(volume.name, { ...volume, capacity });
+      return true;
+    },
+    markHealth: async (volume, health) => {
+      this.#write('healthPv', `${volume.name} ${health ?? 'well'}`);
+      this.persistentVolumeObjects.set(volume.name, { ...volume, health });
+      return true;
     },
     letGo: async ({ name }) => {
       this.#write('letGoPv', name);
@@ -200,6 +219,12 @@ export class FakeCluster {
     get: (namespace, name) => (this.forgetsClaims ? undefined : this.#claim(namespace, name)),
     read: async (namespace, name) => this.#call('readClaim', this.#claim(namespace, name)),
     clearSelectedNode: async ({ ref }) => this.#write('clearSelectedNode', ref.name),
+    setCapacity: async (claim, capacity) => {
+      this.#write('growClaim', claim.ref.name);
+      const grown = { ...claim, capacity, isResizing: false };
+      this.claimObjects.set(`${claim.ref.namespace}/${claim.ref.name}`, grown);
+      return true;
+    },
     delete: async ({ namespace, name, uid }) => {
       this.#write('deleteClaim', name);
       const now = this.#claim(namespace, name);
@@ -259,6 +284,7 @@ export class FakeCluster {
     this.ledger.setVolume({
       ...{ name, node: spec.node, pool: spec.pool, claimUid: spec.claimRef.uid },
       ...{ allocated: spec.bytes, seenIn: status.generation },
+      growth: minusBytes(spec.bytes, status.bytes ?? spec.bytes),
     });
     return volume;
   }

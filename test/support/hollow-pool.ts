@@ -34,19 +34,20 @@ export class HollowPool {
     return (await readdir(this.folder(pool))).sort();
   }
 
-  async #device(volume: string): Promise<string> {
+  /** Where the data of a volume is. */
+  async device(volume: string): Promise<string> {
     return readlink(join(this.#berth.hollowFolder(this.node, '/run/berth'), 'volumes', volume));
   }
 
   async write(volume: string, text: string): Promise<void> {
-    const handle = await open(await this.#device(volume), 'r+');
+    const handle = await open(await this.device(volume), 'r+');
     await handle.write(text, 0);
     await handle.sync();
     await handle.close();
   }
 
   async read(volume: string, length: number): Promise<string> {
-    const handle = await open(await this.#device(volume), 'r');
+    const handle = await open(await this.device(volume), 'r');
     const { buffer } = await handle.read(Buffer.alloc(length), 0, length, 0);
     await handle.close();
     return buffer.toString();

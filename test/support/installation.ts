@@ -39,6 +39,8 @@ export interface RoleOptions {
   readonly propagation?: 'slave';
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Devices that only a hollow agent sees mounted, by the paths where it does. */
+  readonly mounts?: Readonly<Record<string, string>>;
 }
 
 export interface SchedulerRoleOptions extends RoleOptions {
@@ -90,11 +92,14 @@ export class Installation {
   async startHollowAgent(nodeName: string, options: RoleOptions = {}): Promise<Role> {
     const binds = nodeFolders.map((path) => [this.hollowFolder(nodeName, path), path]);
     binds.forEach(([, path = '']) => mkdirSync(path, { recursive: true }));
+    const mounts = Object.entries(options.mounts ?? {}).map(([path, device]) => [device, path]);
     const script =
-      'while [ "$1" != -- ]; do mount --rbind "$1" "$2"; shift 2; done; shift; exec "$@"';
+      'while [ "$1" != -- ]; do mkdir -p "$2"; if [ -b "$1" ]; then mount "$1" "$2"; ' +
+      'else mount --rbind "$1" "$2"; fi; shift 2; done; shift; exec "$@"';
+    const words = [...binds, ...mounts].flat();
     const { propagation = 'private' } = options;
     const unshare = ['unshare', '--mount', '--propagation', propagation];
-    const prefix = [...unshare, 'sh', '-ec', script, 'sh', ...binds.flat(), '--'];
+    const prefix = [...unshare, 'sh', '-ec', script, 'sh', ...words, '--'];
     const { spec, ops } = await this.#agentSpec(nodeName, options);
     const { env = {} } = options;
     const program = await this.cluster.startProgram({ ...spec, env, prefix: () => prefix });
@@ -104,7 +109,9 @@ export class Installation {
   /** The agent of a real node; the node must have been started with `nodeFolders` of its own. */
   async startAgent(node: RealNode, options: RoleOptions = {}): Promise<Role> {
     await node.run('mkdir', ['-p', '/var/lib/berth/pools']);
-    const { spec, ops } = await this.#agentSpec(node.name, options);
+    const { flags = [] } = options;
+    const own = [...flags, '--kubelet-dir', node.rootDir];
+    const { spec, ops } = await this.#agentSpec(node.name, { ...options, flags: own });
     return { program: await node.startProgram(spec), ops };
   }
 

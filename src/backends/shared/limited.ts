@@ -1,6 +1,11 @@
-import type { Bytes } from '../../model/bytes.ts';
+import { minusBytes, type Bytes } from '../../model/bytes.ts';
 import { NoSpaceError } from '../../model/errors.ts';
-import { whyBeyondLimits, withinLimits, type PoolLimits } from '../../model/pool-limits.ts';
+import {
+  whyBeyondLimits,
+  whyBeyondReserve,
+  withinLimits,
+  type PoolLimits,
+} from '../../model/pool-limits.ts';
 import { oneAtATime } from '../../usecases/one-at-a-time.ts';
 import type { StorageBackend } from '../../usecases/ports.ts';
 
@@ -12,6 +17,11 @@ export function limited(
 ): StorageBackend {
   // What is measured must still be true when the volume is made.
   const inTurn = oneAtATime();
+  const refuse = (why: string | undefined): void => {
+    if (why !== undefined) {
+      throw new NoSpaceError(`pool ${pool}: ${why}`);
+    }
+  };
   return {
     ...storage,
     usage: async (signal) => withinLimits(await storage.usage(signal), limits),
@@ -19,12 +29,18 @@ export function limited(
       inTurn(async () => {
         if ((await storage.find(request, signal)) === undefined) {
           const room = await storage.usage(signal);
-          const why = whyBeyondLimits(room, limits, allocatedFor(request.bytes));
-          if (why !== undefined) {
-            throw new NoSpaceError(`pool ${pool}: ${why}`);
-          }
+          refuse(whyBeyondLimits(room, limits, allocatedFor(request.bytes)));
         }
         return storage.ensure(request, signal);
+      }),
+    grow: (request, signal) =>
+      inTurn(async () => {
+        const there = await storage.find(request, signal);
+        if (there !== undefined && there.bytes < request.bytes) {
+          const more = minusBytes(allocatedFor(request.bytes), there.allocatedBytes);
+          refuse(whyBeyondReserve(await storage.usage(signal), limits, more));
+        }
+        return storage.grow(request, signal);
       }),
   };
 }

@@ -1,40 +1,55 @@
 import { selectsDisk, type DeviceSelector } from '../../model/device-selector.ts';
-import { whyNotTaken } from '../../model/disk.ts';
+import { whyNotTaken, type Disk } from '../../model/disk.ts';
 import { PermanentError } from '../../model/errors.ts';
 import { whyNotBlank } from '../../platform/blank.ts';
 import type { ListDisks } from '../../platform/block-devices.ts';
 import type { InTurn } from '../../usecases/one-at-a-time.ts';
 import type { PoolDisks } from '../backend.ts';
+import type { DiskOwners } from './disk-owners.ts';
 
-/**
- * The disks of the node for one pool.
- *
- * @param takeInTurn - one row for all pools of the node: a blank disk becomes only one pool's
- */
+/** What all pools of a node share. */
+export interface SharedDisks {
+  /** As they are now. */
+  readonly list: ListDisks;
+  readonly owners: DiskOwners;
+  /** One row for all of them: a blank disk becomes only one pool's. */
+  readonly takeInTurn: InTurn;
+}
+
+/** The disks of the node for one pool. */
 export function poolDisks(
+  pool: string,
   selector: DeviceSelector | undefined,
-  list: ListDisks,
-  takeInTurn: InTurn,
+  { list, owners, takeInTurn }: SharedDisks,
 ): PoolDisks {
+  async function whyNot(disk: Disk | undefined): Promise<string | undefined> {
+    if (disk === undefined) {
+      return 'it is no longer there';
+    }
+    const owner = owners.otherThan(pool, disk.id);
+    return owner === undefined
+      ? (whyNotTaken(disk) ?? whyNotBlank(disk.path, disk.bytes))
+      : `it belongs to pool ${owner}`;
+  }
+
   return {
     list: async () =>
       (await list()).map((disk) => ({
         disk,
         selected: selector !== undefined && selectsDisk(selector, disk),
+        takenBy: owners.otherThan(pool, disk.id),
       })),
     take: (wanted, mark) =>
       takeInTurn(async () => {
         const disk = (await list()).find(
           ({ id, path }) => id === wanted.id && path === wanted.path,
         );
-        const why =
-          disk === undefined
-            ? 'it is no longer there'
-            : (whyNotTaken(disk) ?? (await whyNotBlank(disk.path, disk.bytes)));
+        const why = await whyNot(disk);
         if (why !== undefined) {
           throw new PermanentError(`${wanted.path} (${wanted.id}) is not taken: ${why}`);
         }
         await mark(wanted.path);
+        owners.took(pool, wanted.id);
       }),
   };
 }

@@ -48,6 +48,20 @@ describe('the spec of a StoragePool', () => {
     });
   }
 
+  for (const backend of ['partition', 'device']) {
+    it(`needs nothing but disks for backend ${backend}`, () => {
+      const spec = { backend, devices: { paths: ['/dev/sdb'] } };
+
+      expect(parsePoolSpec(spec)).to.deep.include({ ok: true });
+      expect(parsePoolSpec({ ...spec, [backend]: {} })).to.deep.include({ ok: true });
+      expect(allocatedFor(spec, bytes(MiB + 1))).to.deep.equal({ ok: true, value: 2 * MiB });
+      expect(mistakeIn({ backend })).to.include('devices is missing').and.include(backend);
+      const options = mistakeIn({ ...spec, [backend]: { align: 1 } });
+      expect(options).to.include(`${backend}.align is not known`);
+      expect(mistakeIn({ ...spec, [backend]: 'x' })).to.include(`${backend} is "x"`);
+    });
+  }
+
   it('names every mistake at once', () => {
     const mistake = mistakeIn(loop({ directory: 1, size: 'x', allocation: 2 }));
 

@@ -18,7 +18,10 @@ describe('toClaim', () => {
   it('reads an unbound claim', () => {
     expect(toClaim(claim())).to.deep.equal({
       ref: { namespace: 'shop', name: 'data', uid: 'u1' },
+      resourceVersion: '',
       requested: { ok: true, value: 2 ** 30 },
+      capacity: undefined,
+      isResizing: false,
       className: 'fast',
       volumeName: '',
       volumeMode: 'Filesystem',

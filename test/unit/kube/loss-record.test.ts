@@ -45,7 +45,7 @@ describe('lossRecord', () => {
     expect(stored()).to.include({ nodeLostSince: now, givenUp: false });
     expect(await record.markGivenUp(stored())).to.equal(true);
     expect(stored()).to.include({ nodeLostSince: now, givenUp: true });
-    expect(await record.markNodeBack(stored())).to.equal(true);
+    expect(await record.markBack(stored())).to.equal(true);
     expect(stored()).to.include({ nodeLostSince: undefined, givenUp: false });
   });
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { NodeIndex, type AllocationRule } from '../../../src/kube/node-index.ts';
+import { NodeIndex, type PoolRules } from '../../../src/kube/node-index.ts';
 import type { Lease, Node } from '../../../src/kube/objects.ts';
 import { bytes } from '../../../src/model/bytes.ts';
 import { Ledger } from '../../../src/scheduling/ledger.ts';
@@ -22,12 +22,12 @@ describe('NodeIndex', () => {
   let ledger: Ledger;
   let index: NodeIndex;
   let now: number;
-  let rule: ReturnType<AllocationRule>;
+  let rule: ReturnType<PoolRules>;
   beforeEach(() => {
     ledger = new Ledger();
     now = startedAt;
-    rule = (size) => bytes(size + 5);
-    index = new NodeIndex({ ledger, allocationRule: () => rule, now: () => now, silentAfterMs });
+    rule = { gives: 'directory', allocatedFor: (size) => bytes(size + 5) };
+    index = new NodeIndex({ ledger, poolRules: () => rule, now: () => now, silentAfterMs });
   });
 
   it('takes over the reports, and what else is written on a node not', () => {
@@ -42,6 +42,7 @@ describe('NodeIndex', () => {
       room: { total: 100, free: 60, largest: 50, inFlight: 0 },
     });
     expect(facts?.pool('fast')?.allocatedFor(bytes(10))).to.equal(15);
+    expect(facts?.pool('fast')?.gives).to.equal('directory');
     expect(facts?.pool('slow')).to.equal(undefined);
   });
 

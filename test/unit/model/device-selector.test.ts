@@ -68,7 +68,13 @@ describe('a disk that is not a pool’s yet', () => {
     ['a filesystem', { content: { ...disk.content, signature: 'ext4' } }, 'it holds ext4'],
     [
       'partitions',
-      { content: { ...disk.content, partitions: ['/dev/sdb1'], partitionTable: 'gpt' } },
+      {
+        content: {
+          ...disk.content,
+          partitions: [{ path: '/dev/sdb1', bytes: bytes(1024) }],
+          partitionTable: 'gpt',
+        },
+      },
       'the partitions /dev/sdb1',
     ],
     ['an empty table', { content: { ...disk.content, partitionTable: 'gpt' } }, 'table (gpt)'],

@@ -121,7 +121,11 @@ describe('parsePod', () => {
       { name: 'data-db-0' },
       {
         name: 'db-0-scratch',
-        template: { className: 'fast', requested: { ok: true, value: 2 ** 30 } },
+        template: {
+          className: 'fast',
+          requested: { ok: true, value: 2 ** 30 },
+          volumeMode: 'Filesystem',
+        },
       },
     ]);
   });

@@ -21,6 +21,19 @@ describe('parsePoolReport', () => {
     expect(report).to.deep.equal({ ok: true, value: good });
   });
 
+  it('reads the pieces of a pool whose volumes cannot be joined from several', () => {
+    const text = JSON.stringify({ ...good, pieces: [20, 40], whole: true });
+    const report = parsePoolReport(text);
+
+    expect(report.ok && report.value.pieces).to.deep.equal({ sizes: [40, 20], whole: true });
+    expect(report.ok && formatPoolReport(report.value)).to.include('"pieces":[40,20],"whole":true');
+    expect(changed({ pieces: [1, -1] }))
+      .to.contain('pieces is [1,-1]')
+      .and.contain('a list of');
+    expect(changed({ pieces: Array(65).fill(1) })).to.contain('at most 64');
+    expect(changed({ pieces: [1], whole: 'yes' })).to.contain('whole is "yes"');
+  });
+
   it('takes over nothing that it does not know', () => {
     const report = parsePoolReport(JSON.stringify({ ...good, later: 1 }));
 

@@ -16,6 +16,7 @@ describe('parseClassParameters', () => {
         fsType: 'ext4',
         erase: 'discard',
         onNodeLost: 'keep',
+        onDiskFailure: 'keep',
       },
     });
   });
@@ -27,6 +28,7 @@ describe('parseClassParameters', () => {
       fsType: 'xfs',
       erase: 'zero',
       onNodeLost: 'release-after=10m',
+      onDiskFailure: 'release-after=1h',
     });
 
     expect(parameters).to.deep.equal({
@@ -37,8 +39,16 @@ describe('parseClassParameters', () => {
         fsType: 'xfs',
         erase: 'zero',
         onNodeLost: 'release-after=10m',
+        onDiskFailure: 'release-after=1h',
       },
     });
+  });
+
+  it('takes limits for reading and writing, and tells mistakes in them among the others', () => {
+    expect(
+      parseClassParameters({ pool: 'fast', writeBytesPerSecond: '1Mi' }),
+    ).to.have.nested.property('value.ioLimits.writeBytesPerSecond', 1024 * 1024);
+    expect(mistakes({ pool: 'fast', readIops: 'many', erase: 'shred' })).to.have.lengthOf(2);
   });
 
   it('tells all mistakes at once, each with its value and what is allowed', () => {
@@ -48,15 +58,16 @@ describe('parseClassParameters', () => {
       fsType: 'ntfs',
       erase: 'shred',
       onNodeLost: 'panic',
+      onDiskFailure: 'panic',
       size: '1Gi',
     });
 
-    expect(found).to.have.lengthOf(6);
-    for (const name of ['pool', 'placement', 'fsType', 'erase', 'onNodeLost']) {
+    expect(found).to.have.lengthOf(7);
+    for (const name of ['pool', 'placement', 'fsType', 'erase', 'onNodeLost', 'onDiskFailure']) {
       expect(found.filter((text) => text.startsWith(`${name} is "`))).to.have.lengthOf(1);
     }
     expect(found.at(-1)).to.equal(
-      'size is not a parameter: allowed are pool, placement, fsType, erase, onNodeLost',
+      'size is not a parameter: allowed are pool, placement, fsType, erase, onNodeLost, onDiskFailure, readIops, writeIops, readBytesPerSecond, writeBytesPerSecond',
     );
   });
 

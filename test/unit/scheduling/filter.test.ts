@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { bytes } from '../../../src/model/bytes.ts';
+import { piecesOf } from '../../../src/model/pieces.ts';
 import {
   describeRejection,
   fitNode,
@@ -53,6 +54,24 @@ describe('fitNode', () => {
     });
   });
 
+  it('gives no directory to a claim that wants a raw device, and says so alike on every node', () => {
+    const node = nodeFacts('n1', { dirs: poolFacts(100, { gives: 'directory' }) });
+    const raw = need(1, { pool: 'dirs', volumeMode: 'Block' });
+    const { rejection } = judge(node, [need(1, { pool: 'dirs' }), raw]);
+
+    expect(rejection).to.deep.equal({ kind: 'no-devices', pool: 'dirs', why: 'volumeMode Block' });
+    expect(rejection && describeRejection(rejection)).to.equal(
+      'berth: pool dirs gives directories, and volumeMode Block needs a device',
+    );
+    const limited = need(1, { pool: 'dirs', ioLimits: { readIops: 5 } });
+    expect(judge(node, [limited]).rejection).to.deep.include({
+      kind: 'no-devices',
+      why: 'a limit for reading or writing',
+    });
+    expect(refusal(node, [need(1, { pool: 'dirs' })])).to.equal('');
+    expect(refusal(nodeFacts('n1', { dirs: poolFacts(100) }), [raw])).to.equal('');
+  });
+
   it('counts what the backend adds to each volume', () => {
     const allocatedFor = (size: number) => bytes(size + 2);
     const node = nodeFacts('n1', { fast: poolFacts(13, { allocatedFor }) });
@@ -66,6 +85,15 @@ describe('fitNode', () => {
 
     expect(refusal(node, [need(40), need(40)])).to.equal('');
     expect(refusal(node, [need(41)])).to.equal('fragmented');
+  });
+
+  it('gives each volume a disk of its own where a pool gives only whole ones', () => {
+    const twoDisks = { ...room(100, { largest: 60 }), pieces: piecesOf([60, 40].map(bytes), true) };
+    const node = nodeFacts('n1', { fast: poolFacts(100, { room: twoDisks }) });
+
+    expect(refusal(node, [need(50), need(40)])).to.equal('');
+    expect(refusal(node, [need(50), need(41)])).to.equal('fragmented');
+    expect(refusal(node, [need(1), need(1), need(1)])).to.equal('fragmented');
   });
 
   it('refuses what is not known, or known to be ill', () => {

@@ -29,6 +29,19 @@ describe('Holds', () => {
     expect(holds.heldIn(fastOn('n3'))).to.equal(0);
   });
 
+  it('holds only the node whose bind has come, until that ends', () => {
+    holds.put('a', on('n1', 'n2'), 100);
+    holds.settle('a', 'n2');
+    holds.settle('unknown', 'n2');
+
+    expect(holds.heldIn(fastOn('n1'))).to.equal(0);
+    expect(holds.anyBut('b', 1_000_000)).to.equal(true);
+    expect(holds.heldIn(fastOn('n2'))).to.equal(15);
+    holds.end('a');
+    expect(holds.heldIn(fastOn('n2'))).to.equal(0);
+    expect(ended).to.equal(2);
+  });
+
   it('adds up what several pods hold, until each has ended', () => {
     holds.put('a', on('n1'), 100);
     holds.put('b', on('n1', 'n2'), 100);

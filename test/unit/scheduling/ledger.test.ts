@@ -50,6 +50,42 @@ describe('Ledger', () => {
     expect(ledger.poolsOn('n1')).to.deep.equal([]);
   });
 
+  describe('of a pool in pieces', () => {
+    const pieces = (sizes: number[], whole: boolean) =>
+      report(
+        sizes.reduce((a, b) => a + b, 0),
+        {
+          pieces: { sizes: sizes.map((size) => bytes(size)), whole },
+        },
+      );
+
+    it('promises a whole disk to each volume', () => {
+      ledger.setReport(at, pieces([50, 30], true));
+      expect(ledger.reserve([promise('a', 1)])).to.deep.include({ ok: true });
+
+      expect(ledger.room(at)).to.deep.include({ free: 50, largest: 50 });
+      expect(ledger.reserve([promise('b', 1), promise('c', 1)])).to.deep.include({ ok: false });
+      expect(ledger.reserve([promise('b', 1)])).to.deep.include({ ok: true });
+      expect(ledger.room(at)).to.deep.include({ free: 0, largest: 0 });
+    });
+
+    it('knows which gap is left after what is in flight', () => {
+      ledger.setReport(at, pieces([60, 40], false));
+      ledger.setVolume(volume('a', 35));
+
+      expect(ledger.room(at)).to.deep.include({ free: 65, largest: 60 });
+      expect(ledger.reserve([promise('b', 50), promise('c', 11)])).to.deep.include({ ok: false });
+      expect(ledger.reserve([promise('b', 50), promise('c', 10)])).to.deep.include({ ok: true });
+    });
+
+    it('renews a promise for the only disk', () => {
+      ledger.setReport(at, pieces([50], true));
+      ledger.reserve([promise('a', 1)]);
+
+      expect(ledger.reserve([promise('a', 1)])).to.deep.include({ ok: true });
+    });
+  });
+
   it('does not promise the same bytes to two claims', () => {
     ledger.reserve([promise('a', 60)]);
     const second = ledger.reserve([promise('b', 60)]);
@@ -116,6 +152,22 @@ describe('Ledger', () => {
 
     ledger.setReport(at, report(70, { generation: 2 }));
     expect(free()).to.equal(70);
+  });
+
+  it('takes what a volume may grow by off until it is counted with the volume', () => {
+    ledger.setVolume(volume('a', 30, { seenIn: 1 }));
+    ledger.setReport(at, report(70));
+    expect(free()).to.equal(70);
+
+    ledger.setVolume(volume('a', 50, { seenIn: 1, growth: bytes(20) }));
+    expect(free()).to.equal(50);
+    ledger.setReport(at, report(70, { generation: 5 }));
+    expect(free()).to.equal(50);
+
+    ledger.setVolume(volume('a', 50, { seenIn: 6 }));
+    expect(free()).to.be.at.most(50);
+    ledger.setReport(at, report(50, { generation: 6 }));
+    expect(free()).to.equal(50);
   });
 
   it('believes the volumes more than a report that overlooks them', () => {

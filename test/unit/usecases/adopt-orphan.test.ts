@@ -67,7 +67,7 @@ describe('who may adopt an orphan', () => {
 
     expect(parameters.ok && adoptingSpec(orphan, claim, parameters.value)).to.deep.equal({
       ...{ node: 'n1', pool: 'fast', bytes: 10, volumeMode: 'Block', fsType: 'ext4' },
-      ...{ claimRef: claim.ref, erase: 'discard', onNodeLost: 'keep' },
+      ...{ claimRef: claim.ref, erase: 'discard', onNodeLost: 'keep', onDiskFailure: 'keep' },
       adopts: { name: 'pvc-0', volumeUid: 'old' },
     });
   });

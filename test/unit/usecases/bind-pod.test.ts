@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
+import { ok } from '../../../src/model/result.ts';
 import { BindLoad } from '../../../src/usecases/bind-load.ts';
 import { Holds } from '../../../src/scheduling/holds.ts';
 import { bindPod, type BindPod } from '../../../src/usecases/bind-pod.ts';
@@ -262,8 +263,8 @@ describe('bindPod', () => {
   }
 
   describe('with a generic ephemeral volume', () => {
-    const requested = { ok: true as const, value: bytes(5) };
-    const claims = [{ name: 'db-tmp', template: { className: 'fast', requested } }];
+    const asked = { requested: ok(bytes(5)), volumeMode: 'Filesystem' } as const;
+    const claims = [{ name: 'db-tmp', template: { className: 'fast', ...asked } }];
     beforeEach(() => cluster.podObjects.set('db', { ...pod, claims }));
 
     it('waits for its claim, and makes that', async () => {

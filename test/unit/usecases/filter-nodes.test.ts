@@ -133,7 +133,7 @@ describe('filterNodes', () => {
     expect(feasible).to.deep.equal(['n2']);
   });
 
-  it('minds no holds any more after its patience: the bind has the last word', async () => {
+  it('minds no hold whose bind does not come', async () => {
     await filter(first, ['n2']);
 
     const { feasible } = await filter(second, ['n2']);
@@ -142,13 +142,34 @@ describe('filterNodes', () => {
     expect(now).to.equal(1000);
   });
 
+  it('waits longer for a bind that has come, and then leaves the last word to the next', async () => {
+    await filter(first, ['n2']);
+    holds.settle(first.uid, 'n2');
+
+    const { feasible } = await filter(second, ['n2']);
+
+    expect(feasible).to.deep.equal(['n2']);
+    expect(now).to.equal(3000);
+  });
+
+  it('is free to give the nodes that the bind of the pod before did not choose', async () => {
+    await filter(first, ['n1', 'n2']);
+    holds.settle(first.uid, 'n1');
+
+    const { feasible } = await filter(second, ['n2']);
+
+    expect(feasible).to.deep.equal(['n2']);
+    expect(pauses).to.deep.equal([]);
+  });
+
   it('waits on through changes that do not help, but never beyond its patience', async () => {
     await filter(first, ['n2']);
-    changesAfterMs = 400;
+    holds.settle(first.uid, 'n2');
+    changesAfterMs = 800;
 
     await filter(second, ['n2']);
 
-    expect(pauses).to.deep.equal([1000, 600, 200]);
+    expect(pauses).to.deep.equal([1000, 1000, 1000, 600]);
   });
 
   it('answers at once where nothing fits, held or not', async () => {

@@ -30,7 +30,7 @@ describe('the pools of a node', () => {
         opened.push(name);
         return {} as StorageBackend;
       };
-      return ok({ backend: 'loop', source, keepForMs: 1_000, open });
+      return ok({ backend: 'loop', source, gives: 'device', keepForMs: 1_000, open });
     });
   });
 

@@ -58,6 +58,7 @@ describe('NodeReporter', () => {
       },
       standings: { write: async (standing) => void standings.push(standing) },
       volumes: { list: () => volumes },
+      devices: { resume: () => {}, show: async () => [] },
       pools: { list: () => [{ name: 'fast', backend: 'loop', applies: true, storage }] },
       events: {
         normal: (_, reason) => told.push(reason),
@@ -152,6 +153,24 @@ describe('NodeReporter', () => {
     expect(reporter.generationOf('fast', 'new')).to.equal(report().generation);
     await reporter.report(signal);
     expect(published).to.have.length(2);
+  });
+
+  it('counts a volume that has grown in the next report, though it counts it already', async () => {
+    free = bytes(GiB);
+    counted = ['old'];
+    await reporter.report(signal);
+    const generation = reporter.nextGeneration('fast');
+    expect(generation).to.be.above(report().generation);
+    await reporter.report(signal);
+    expect(report().generation).to.equal(generation);
+
+    let during = 0;
+    meanwhile = () => (during ||= reporter.nextGeneration('fast'));
+    free = bytes(2 * GiB);
+    await reporter.report(signal);
+    expect(report()).to.include({ generation, free: GiB });
+    await reporter.report(signal);
+    expect(report()).to.include({ generation: during, free: 2 * GiB });
   });
 
   it('shows no numbers of which it is not known whether a new volume is in them', async () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
+import { ok } from '../../../src/model/result.ts';
 import type { Pod } from '../../../src/model/pod.ts';
 import { noticeUnscheduled } from '../../../src/usecases/notice-unscheduled.ts';
 import { aClaim, aClass, aPod } from '../../support/facts.ts';
@@ -47,8 +48,8 @@ describe('noticeUnscheduled', () => {
   });
 
   it('knows the class of a claim that does not exist yet', async () => {
-    const requested = { ok: true as const, value: bytes(1) };
-    given([], { claims: [{ name: 'db-tmp', template: { className: 'fast', requested } }] });
+    const asked = { requested: ok(bytes(1)), volumeMode: 'Filesystem' } as const;
+    given([], { claims: [{ name: 'db-tmp', template: { className: 'fast', ...asked } }] });
 
     expect(await lookTwice()).to.equal(300_000);
   });

@@ -23,6 +23,9 @@ describe('provisionClaim', () => {
     cluster.classes.set('cloud', aClass('cloud', { provisioner: 'ebs.csi.aws.com' }));
   });
 
+  const ended: string[] = [];
+  beforeEach(() => void ended.splice(0));
+
   function given(pod: Partial<Pod>, ...claims: Claim[]): void {
     const names = claims.map(({ ref }) => ref.name);
     const schedulerName = 'default-scheduler';
@@ -35,6 +38,7 @@ describe('provisionClaim', () => {
     const made = { ledger, nodes, volumes, persistentVolumes, log: silentLog };
     return provisionClaim({
       ...{ claims, pods, persistentVolumes, lookup, nodes, events: cluster.eventSink },
+      holds: { end: (uid) => ended.push(uid) },
       provision: provision({ ...made, readyTimeoutMs: 1_000 }),
     })(key);
   }
@@ -48,6 +52,8 @@ describe('provisionClaim', () => {
       'pvc-uid-data',
       'pvc-uid-logs',
     ]);
+    // What its filter held is in the ledger now.
+    expect(ended).to.deep.equal([cluster.podObjects.get('db')?.uid]);
     expect([...cluster.localVolumes.values()].map(({ spec }) => spec.node)).to.deep.equal([
       'n1',
       'n1',

@@ -80,7 +80,10 @@ describe('provision', () => {
     cluster.addNode('n2', 100, 'fast', { alive: false });
     cluster.addNode('n3', 100, 'slow');
     cluster.addNode('n4', 100, 'fast', {
-      pool: () => ({ healthy: false, problem: 'has an unreadable report', allocatedFor: bytes }),
+      pool: () => ({
+        ...{ healthy: false, problem: 'has an unreadable report' },
+        ...{ gives: 'device', allocatedFor: bytes },
+      }),
     });
 
     expect(await failure([data], 'n2')).to.equal(

@@ -44,6 +44,7 @@ describe('reconciling a volume', () => {
       list: () => Promise.reject(new Error('not asked')),
       find: () => called('find', onDisk),
       ensure: () => called('ensure', onDisk),
+      grow: ({ bytes }) => called(`grow ${bytes}`, onDisk),
       attach: () => called('attach', '/run/pvc-1'),
       adopt: (from) => called(`adopt ${from.name}`, onDisk),
       remove: (_, erase) => called(`remove ${erase}`, erasure),
@@ -68,6 +69,7 @@ describe('reconciling a volume', () => {
     phase: 'Ready',
     path: '/run/pvc-1',
     allocatedBytes: bytes(2 * MiB),
+    bytes: bytes(MiB),
     generation: 7,
   };
 
@@ -78,11 +80,17 @@ describe('reconciling a volume', () => {
         get: () => volume,
         list: () => [],
         setStatus: async (_, status) => void written.push(status),
+        setHealth: async () => {},
         release: async () => void calls.push('release'),
       },
       pools: { get: () => pool },
       machine,
-      reports: { generationOf: () => 7, changed: () => calls.push('changed') },
+      reports: {
+        generationOf: () => 7,
+        nextGeneration: () => 8,
+        changed: () => calls.push('changed'),
+      },
+      filesystems: { grow: async (path) => void calls.push(`fill ${path}`) },
       events: {
         normal: (about, reason) => told.push(`${about.kind} ${reason}`),
         warning: (about, reason) => told.push(`${about.kind} ${reason}`),
@@ -110,6 +118,18 @@ describe('reconciling a volume', () => {
     expect(told).to.deep.equal(['LocalVolume VolumeCreated']);
   });
 
+  it('makes no directory of what is to be a raw device', async () => {
+    pool = { name: 'dirs', backend: 'directory', applies: true, gives: 'directory', storage };
+    const { spec } = aVolume({});
+    volume = aVolume({ spec: { ...spec, volumeMode: 'Block' } });
+    await reconcile();
+
+    expect(calls).to.deep.equal(['settled']);
+    expect(written).to.have.length(1);
+    expect(written[0]).to.include({ phase: 'Failed' });
+    expect(written[0]?.message).to.include('volumeMode Block').and.include('pool dirs');
+  });
+
   it('attaches a volume that was made before, and neither makes nor reports it anew', async () => {
     volume = aVolume({ status: ready });
     await reconcile();
@@ -117,6 +137,64 @@ describe('reconciling a volume', () => {
     expect(calls).to.deep.equal(['find', 'attach', 'settled']);
     expect(written).to.deep.equal([ready]);
     expect(told).to.deep.equal([]);
+  });
+
+  describe('that has been promised more', () => {
+    const grown = { ...onDisk, bytes: bytes(4 * MiB), allocatedBytes: bytes(5 * MiB) };
+    const promised = (more: Partial<LocalVolume['spec']> = {}): LocalVolume => {
+      const small = aVolume({ status: ready });
+      return { ...small, spec: { ...small.spec, bytes: bytes(4 * MiB), ...more } };
+    };
+
+    beforeEach(() => {
+      volume = promised();
+      storage.grow = ({ bytes }) => {
+        calls.push(`grow ${bytes / MiB}`);
+        return Promise.resolve(grown);
+      };
+    });
+
+    it('grows it, then its filesystem, and tells each when it is done', async () => {
+      await reconcile();
+
+      expect(calls).to.deep.equal([
+        ...['find', 'attach', 'grow 4', 'changed', 'fill /run/pvc-1', 'settled'],
+      ]);
+      const allocated = { ...ready, allocatedBytes: grown.allocatedBytes, generation: 8 };
+      expect(written).to.deep.equal([allocated, { ...allocated, bytes: grown.bytes }]);
+    });
+
+    it('touches no filesystem of a raw device', async () => {
+      volume = promised({ volumeMode: 'Block' });
+      await reconcile();
+
+      expect(calls).to.not.include('fill /run/pvc-1');
+      expect(written.at(-1)?.bytes).to.equal(4 * MiB);
+    });
+
+    it('goes on where the disk has grown and nobody was told', async () => {
+      storage.find = () => Promise.resolve(grown);
+      await reconcile();
+
+      expect(written.at(-1)).to.include({ bytes: 4 * MiB, generation: 8 });
+    });
+
+    it('is as it was without room, says so, and is tried again', async () => {
+      fails('grow', new NoSpaceError('1Mi free, 3Mi are needed'));
+      const error = await rejection(reconcile());
+
+      expect(error).to.not.be.instanceOf(PermanentError);
+      expect(written).to.have.length(1);
+      expect(written[0]).to.deep.include({ ...ready, message: written[0]?.message });
+      expect(written[0]?.message).to.include('4Mi').and.include('3Mi are needed');
+      volume = promised();
+      volume = { ...volume, status: { ...ready, message: written[0]?.message } };
+      await rejection(reconcile());
+      expect(told).to.deep.equal([
+        'LocalVolume VolumeNotExpanded',
+        'PersistentVolumeClaim VolumeNotExpanded',
+      ]);
+    });
   });
 
   for (const [what, arrange] of [

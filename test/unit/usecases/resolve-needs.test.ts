@@ -14,6 +14,7 @@ const foreignClass = aClass('cloud', {
 const template = (className?: string): NonNullable<PodClaim['template']> => ({
   className,
   requested: { ok: true, value: bytes(5) },
+  volumeMode: 'Filesystem',
 });
 
 describe('resolveNeeds', () => {
@@ -53,6 +54,7 @@ describe('resolveNeeds', () => {
           pool: 'fast',
           placement: 'spread',
           bytes: 10,
+          volumeMode: 'Filesystem',
         },
       ],
     });
@@ -237,7 +239,7 @@ describe('resolveNeeds', () => {
 
     it('refuses a template without a readable size', async () => {
       const requested = { ok: false as const, error: 'resources.requests.storage is missing' };
-      const claims = [{ name: 'db-tmp', template: { className: 'fast', requested } }];
+      const claims = [{ name: 'db-tmp', template: { ...template('fast'), requested } }];
 
       expect(await refusal(aPod('db', [], { claims }))).to.contain('storage is missing');
     });

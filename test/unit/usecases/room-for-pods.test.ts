@@ -3,7 +3,6 @@ import { bytes } from '../../../src/model/bytes.ts';
 import type { Rejection } from '../../../src/scheduling/filter.ts';
 import { explainWait } from '../../../src/usecases/explain-wait.ts';
 import { prioritizeNodes } from '../../../src/usecases/prioritize-nodes.ts';
-import { rollUpPool } from '../../../src/usecases/roll-up-pool.ts';
 import { wakePods } from '../../../src/usecases/wake-pods.ts';
 import { aClaim, aClass, aPod, aVolume, need, room } from '../../support/facts.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
@@ -149,51 +148,5 @@ describe('explainWait', () => {
     );
 
     expect(explain(many).length).to.be.below(1_024);
-  });
-});
-
-describe('rollUpPool', () => {
-  const healthy = {
-    alive: true,
-    healthy: true,
-    message: undefined,
-    total: 10,
-    free: 4,
-    volumes: 2,
-  };
-  const ill = { ...healthy, healthy: false, message: 'disk gone' };
-
-  it('adds up what healthy nodes say', () => {
-    const summary = rollUpPool([
-      { node: 'a', ...healthy },
-      { node: 'b', ...healthy },
-    ]);
-
-    expect(summary).to.deep.include({ nodes: 2, total: 20, free: 8, volumes: 4, ready: true });
-  });
-
-  it('names the first ill nodes and counts the others', () => {
-    const nodes = ['a', 'b', 'c', 'd', 'e'].map((node) => ({ node, ...ill }));
-
-    const { ready, reason, message } = rollUpPool([...nodes, { node: 'f', ...healthy }]);
-
-    expect([ready, reason]).to.deep.equal([false, 'NodesUnhealthy']);
-    expect(message).to.equal(
-      '5 of 6 nodes unhealthy: a: disk gone; b: disk gone; c: disk gone; and 2 more',
-    );
-  });
-
-  it('does not count what a node has free whose agent is silent', () => {
-    const { free, ready, message } = rollUpPool([
-      { node: 'a', ...healthy },
-      { node: 'b', ...healthy, alive: false },
-    ]);
-
-    expect({ free, ready }).to.deep.equal({ free: 4, ready: false });
-    expect(message).to.equal('1 of 2 nodes unhealthy: b: its agent is silent');
-  });
-
-  it('is not ready without nodes', () => {
-    expect(rollUpPool([])).to.deep.include({ nodes: 0, ready: false, reason: 'NoNodes' });
   });
 });

@@ -1,16 +1,21 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errorCode, ifThere } from '../platform/files.ts';
-import { PoolUnusableError } from '../usecases/ports.ts';
+import { errorCode, ifThere } from '../../platform/files.ts';
+import { PoolUnusableError } from '../../usecases/ports.ts';
 
 /**
  * Makes sure that a pool can live in the directory. Makes at most the last part of the path,
  * and that only for a pool without volumes: an unmounted disk must not be filled in silently.
  *
+ * @param backend - whose option names the directory
  * @throws PoolUnusableError
  */
-export async function checkDirectory(directory: string, hasVolumes: boolean): Promise<void> {
-  const field = `loop.directory is "${directory}"`;
+export async function checkDirectory(
+  backend: string,
+  directory: string,
+  hasVolumes: boolean,
+): Promise<void> {
+  const field = `${backend}.directory is "${directory}"`;
   try {
     let found = await ifThere(stat(directory));
     if (found === undefined && hasVolumes) {

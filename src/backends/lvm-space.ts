@@ -1,0 +1,127 @@
+import { bytes, formatBytes, minusBytes, sumBytes, type Bytes } from '../model/bytes.ts';
+import { NoSpaceError } from '../model/errors.ts';
+import type { PoolUsage, ThinUsage } from '../usecases/ports.ts';
+import type { Group, LogicalVolume } from './lvm-look.ts';
+import type { Layout, LvmOptions } from './lvm-options.ts';
+import type { ThinOptions } from './lvm-thin-options.ts';
+import { recogniseAll } from './lvm-volumes.ts';
+
+type Room = Omit<PoolUsage, 'disks'>;
+
+/** What a pool has and can give. */
+export function measure(group: Group, pool: string, { layout }: LvmOptions): Room {
+  const { volumes, thinPool } = recogniseAll(group, pool);
+  const names = volumes.map(({ volume }) => volume.name);
+  const allocated = sumBytes(volumes.map(({ volume }) => volume.allocatedBytes));
+  if (layout.type === 'thin') {
+    return { allocated, volumes: names, ...measureThin(thinPool, layout.thin, allocated) };
+  }
+  const missing = group.disks.filter(({ isMissing }) => isMissing);
+  const room =
+    missing.length > 0
+      ? { free: bytes(0), largest: bytes(0), warnings: [missingText(group, missing.length)] }
+      : roomFor(group, rowsOf(layout), layout.type === 'mirrored' ? 2 : 1);
+  return { allocated, volumes: names, total: sumBytes([allocated, room.free]), ...room };
+}
+
+function missingText({ name }: Group, count: number): string {
+  return `volume group ${name} lacks ${count} of its disks: nothing new can be made in it until they are back, or taken out of it by hand`;
+}
+
+/** How many disks each extent of a volume needs at once. */
+function rowsOf(layout: Layout): number {
+  switch (layout.type) {
+    case 'striped':
+      return layout.stripes;
+    case 'mirrored':
+      return layout.copies;
+    default:
+      return 1;
+  }
+}
+
+/**
+ * What volumes that need room on `rows` different disks at once can get. Disks with 10, 6 and 1
+ * extents hold 7 pairs, and 6 of them in one volume.
+ */
+function roomFor(
+  { disks, extentBytes }: Group,
+  rows: number,
+  leastExtents: number,
+): Pick<PoolUsage, 'free' | 'largest'> {
+  const open = disks.filter(({ isOpen }) => isOpen);
+  const free = open.map(({ freeExtents }) => freeExtents).sort((a, b) => b - a);
+  const toBytes = (count: number): Bytes =>
+    bytes((count >= leastExtents ? count : 0) * rows * extentBytes);
+  if (rows === 1) {
+    const all = toBytes(free.reduce((sum, count) => sum + count, 0));
+    return { free: all, largest: all };
+  }
+  return { free: toBytes(mostTuples(free, rows)), largest: toBytes(free[rows - 1] ?? 0) };
+}
+
+/** How often one can be taken from `rows` different ones at once. */
+function mostTuples(counts: readonly number[], rows: number): number {
+  const sum = counts.reduce((total, count) => total + count, 0);
+  let most = Math.floor(sum / rows);
+  for (;;) {
+    const usable = counts.reduce((total, count) => total + Math.min(count, most), 0);
+    const next = Math.min(most, Math.floor(usable / rows));
+    if (next === most) {
+      return most;
+    }
+    most = next;
+  }
+}
+
+type ThinRoom = Pick<PoolUsage, 'total' | 'free' | 'largest' | 'warnings' | 'thin'>;
+
+function measureThin(
+  thinPool: LogicalVolume | undefined,
+  options: ThinOptions,
+  committed: Bytes,
+): ThinRoom {
+  if (thinPool === undefined) {
+    return { total: committed, free: bytes(0), largest: bytes(0) };
+  }
+  const { bytes: physical, dataUsed, metadataUsed } = thinPool;
+  const total = bytes(Math.floor(physical * options.overcommit));
+  if (dataUsed === undefined || metadataUsed === undefined) {
+    const why = `how full ${thinPool.path} is cannot be told: it is not active; nothing new is made`;
+    return { total, free: bytes(0), largest: bytes(0), warnings: [why] };
+  }
+  const used = bytes(Math.ceil(physical * dataUsed));
+  const { overcommit } = options;
+  const thin: ThinUsage = { physical, used, committed, overcommit, metadataUsed };
+  const warnings = thinWarnings(thin, options, Math.max(dataUsed, metadataUsed));
+  const isRefused = Math.max(dataUsed, metadataUsed) >= options.refuseAt;
+  const free = isRefused ? bytes(0) : minusBytes(total, committed);
+  return { total, free, largest: free, thin, ...(warnings.length > 0 && { warnings }) };
+}
+
+function thinWarnings(
+  { physical, used, committed, metadataUsed }: ThinUsage,
+  { warnAt, refuseAt }: ThinOptions,
+  fullest: number,
+): readonly string[] {
+  if (fullest < warnAt) {
+    return [];
+  }
+  const percent = (part: number): string => `${Math.floor(part * 100)}%`;
+  const ratio = Math.round((committed / physical) * 100) / 100;
+  const facts =
+    `the thin pool has used ${formatBytes(used)} of ${formatBytes(physical)} (${percent(used / physical)}) ` +
+    `and ${percent(metadataUsed)} of its metadata; ${formatBytes(committed)} are promised, ${ratio} times what there is`;
+  const isRefused = fullest >= refuseAt;
+  return [isRefused ? `${facts}; from ${percent(refuseAt)} on nothing new is made` : facts];
+}
+
+/** Why a volume that needs `wanted` bytes cannot be made. */
+export function noSpace(pool: string, room: PoolUsage, wanted: Bytes): NoSpaceError {
+  const { total, free, largest, warnings = [] } = room;
+  const why = warnings.length > 0 ? `: ${warnings.join('; ')}` : '';
+  return new NoSpaceError(
+    `pool ${pool} has ${formatBytes(free)} free of ${formatBytes(total)}, at most ${formatBytes(largest)} for one volume; ` +
+      `${formatBytes(wanted)} are needed (${wanted - largest} bytes more)${why}`,
+  );
+}

@@ -1,0 +1,225 @@
+import { rm } from 'node:fs/promises';
+import { formatBytes, sumBytes } from '../model/bytes.ts';
+import { NoSpaceError } from '../model/errors.ts';
+import { err, ok } from '../model/result.ts';
+import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
+import { ensureLink } from '../platform/files.ts';
+import {
+  ForeignVolumeError,
+  type BackendVolume,
+  type PoolInventory,
+  type PoolUsage,
+  type StorageBackend,
+  type VolumeRequest,
+} from '../usecases/ports.ts';
+import type { Backend, BackendSurroundings, PoolPlan } from './backend.ts';
+import {
+  activate,
+  createVolume,
+  eraseVolume,
+  finishChanges,
+  renameVolume,
+  type Change,
+} from './lvm-changes.ts';
+import { poolGroup } from './lvm-group.ts';
+import { dropStaleLvmLinks } from './lvm-links.ts';
+import type { Group } from './lvm-look.ts';
+import {
+  allocatedFor,
+  parseLvmOptions,
+  usableFor,
+  whyNotEither,
+  type LvmOptions,
+} from './lvm-options.ts';
+import { lvmRunner } from './lvm-run.ts';
+import { measure, noSpace } from './lvm-space.ts';
+import { largeEnough, planAdoption } from './lvm-adoption.ts';
+import { ownVolume, recognise, recogniseAll } from './lvm-volumes.ts';
+import { once } from './shared/once.ts';
+
+/** Volumes are logical volumes of LVM, known by their tags. */
+export const lvm: Backend = {
+  parse: (source, devices) => {
+    const options = parseLvmOptions(source);
+    const both = options.ok ? whyNotEither(options.value, devices) : undefined;
+    return !options.ok ? options : both === undefined ? ok(planFor(options.value)) : err(both);
+  },
+  dropStaleLinks: dropStaleLvmLinks,
+};
+
+function planFor(options: LvmOptions): PoolPlan {
+  const { volumeGroup } = options;
+  return {
+    ...(volumeGroup !== undefined && { source: `volume group ${volumeGroup}` }),
+    gives: 'device',
+    fixedSize: true,
+    allocatedFor: (wanted) => allocatedFor(options, wanted),
+    open: (around) => openLvmPool(options, around),
+  };
+}
+
+function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageBackend {
+  const { pool, runDir, run, inTurn } = around;
+  const lvmCommand = lvmRunner(run);
+  const pooled = poolGroup(options, around, lvmCommand);
+  const link = (name: string): string => `${runDir}/${name}`;
+  const changeIn = ({ name }: Group): Change => ({ lvm: lvmCommand, run, pool, group: name });
+
+  async function tidy(): Promise<void> {
+    const group = await pooled.look();
+    if (group !== undefined) {
+      await finishChanges(changeIn(group), group);
+    }
+  }
+
+  // In its turn, so that what is being made is never taken for what a crash has left.
+  const tidied = once(() => inTurn(tidy));
+
+  /** Does it in its turn, and at once again tidies up where it was cut off. */
+  async function changing<T>(work: () => Promise<T>): Promise<T> {
+    await tidied.done();
+    return inTurn(async () => {
+      try {
+        return await work();
+      } catch (error) {
+        await tidy().catch(() => tidied.again());
+        throw error;
+      }
+    });
+  }
+
+  async function usage(signal: AbortSignal): Promise<PoolUsage> {
+    const { group, disks } = await pooled.settle(await pooled.look(), signal);
+    return { ...measured(group), ...(disks && { disks }) };
+  }
+
+  function measured(group: Group | undefined): PoolUsage {
+    return group === undefined ? emptyUsage : measure(group, pool, options);
+  }
+
+  async function list(): Promise<PoolInventory> {
+    await tidied.done();
+    const group = await pooled.look();
+    const { volumes, strays } = group ? recogniseAll(group, pool) : nothing;
+    return {
+      volumes: volumes.map(({ volume }) => volume),
+      strays: strays.map(({ stray }) => stray),
+    };
+  }
+
+  async function find(identity: VolumeIdentity): Promise<BackendVolume | undefined> {
+    await tidied.done();
+    const group = await pooled.look();
+    return group && ownVolume(group, pool, identity)?.volume;
+  }
+
+  async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
+    const before = await pooled.look();
+    const existing = before && ownVolume(before, pool, request);
+    if (existing !== undefined) {
+      return largeEnough(existing.volume, request);
+    }
+    const { group } = await pooled.settle(before, signal);
+    const allocatedBytes = allocatedFor(options, request.bytes);
+    const room = measured(group);
+    if (group === undefined || allocatedBytes > room.largest) {
+      throw noSpace(pool, room, allocatedBytes);
+    }
+    const bytes = usableFor(options, request.bytes);
+    await createVolume(changeIn(group), request, bytes, options.layout);
+    const { name, volumeUid } = request;
+    return { name, volumeUid, bytes, allocatedBytes };
+  }
+
+  async function grow(request: VolumeRequest): Promise<BackendVolume> {
+    const volume = await find(request);
+    if (volume === undefined) {
+      throw new Error(`no logical volume of pool ${pool} is ${request.name}`);
+    }
+    if (volume.bytes < request.bytes) {
+      throw new NoSpaceError(
+        `${request.name} has ${formatBytes(volume.bytes)} in pool ${pool}, ${formatBytes(request.bytes)} are asked: logical volumes do not grow`,
+      );
+    }
+    return volume;
+  }
+
+  async function attach(identity: VolumeIdentity): Promise<string> {
+    await tidied.done();
+    const group = await pooled.look();
+    const found = group && ownVolume(group, pool, identity);
+    if (group === undefined || found === undefined) {
+      throw new Error(`no logical volume of pool ${pool} is ${identity.name}`);
+    }
+    await activate(changeIn(group), found.lv);
+    await ensureLink(link(identity.name), found.lv.path);
+    return link(identity.name);
+  }
+
+  async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
+    const group = await pooled.look();
+    const { name, volumeUid } = to;
+    if (group === undefined) {
+      throw new ForeignVolumeError(`${from.name} is not there: there is nothing to adopt`);
+    }
+    const { isDone, found } = planAdoption(group, pool, from, to);
+    if (!isDone) {
+      await renameVolume(changeIn(group), found, to);
+      await rm(link(from.name), { force: true });
+    }
+    return { ...found.volume, name, volumeUid };
+  }
+
+  async function remove(
+    { name, volumeUid }: VolumeIdentity,
+    erase: ErasePolicy,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    await tidied.done();
+    const group = await pooled.look();
+    const found = group && recognise(group, pool, name);
+    if (found !== undefined && found.volume.volumeUid !== volumeUid) {
+      return undefined;
+    }
+    const done = group && found && (await eraseVolume(changeIn(group), found.lv, erase, signal));
+    await rm(link(name), { force: true });
+    return done;
+  }
+
+  async function removeStray(
+    name: string,
+    erase: ErasePolicy,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    await tidied.done();
+    const group = await pooled.look();
+    const lv = group?.volumes.find((each) => each.name === name);
+    if (group === undefined || lv === undefined) {
+      return undefined;
+    }
+    const isStray = recogniseAll(group, pool).strays.some((each) => each.lv === lv);
+    if (!isStray) {
+      throw new ForeignVolumeError(`${lv.path} is a volume, or does not belong to pool ${pool}`);
+    }
+    const done = await eraseVolume(changeIn(group), lv, erase, signal);
+    await rm(link(name), { force: true });
+    return done;
+  }
+
+  return {
+    ...{ list, find, grow, attach, remove, removeStray },
+    usage: (signal) => changing(() => usage(signal)),
+    ensure: (request, signal) => changing(() => ensure(request, signal)),
+    adopt: (from, to) => changing(() => adopt(from, to)),
+  };
+}
+
+const nothing = { volumes: [], strays: [] };
+const noBytes = sumBytes([]);
+const emptyUsage = {
+  total: noBytes,
+  allocated: noBytes,
+  free: noBytes,
+  largest: noBytes,
+  volumes: [],
+};

@@ -1,0 +1,117 @@
+import { rm } from 'node:fs/promises';
+import type { ErasePolicy, VolumeIdentity } from '../../model/volume.ts';
+import type { RunCommand } from '../../platform/run-command.ts';
+import type { InTurn } from '../../usecases/one-at-a-time.ts';
+import type { BackendVolume } from '../../usecases/ports.ts';
+import { eraseDevice } from './erase-device.ts';
+import type { OwnDisk } from './gpt-disks.ts';
+import { clearKernel, tellKernel } from './gpt-kernel.ts';
+import type { Room } from './gpt-layout.ts';
+import {
+  addPartition,
+  changePartition,
+  deletePartition,
+  readTable,
+  type NewPartition,
+  type Partition,
+} from './gpt-table.ts';
+import { partitionOf, type Placed } from './gpt-volumes.ts';
+import { endsOf, zeroRegions, type Region } from './zeros.ts';
+
+/**
+ * Makes a partition in a region that no partition has. Writing its entry is the one step that
+ * makes it a volume; before that both ends of the region are zeroed, since whoever had it before
+ * may have left a filesystem there.
+ */
+export async function createOn(
+  { disk: { disk, table }, region }: Room<OwnDisk> & { readonly region: Region },
+  identity: VolumeIdentity,
+  run: RunCommand,
+): Promise<BackendVolume> {
+  const wanted = partitionOf(identity, region);
+  await clearKernel(disk.path, region, run);
+  await zeroRegions(disk.path, endsOf(region));
+  await addPartition(disk.path, table, wanted, run);
+  await expectPartition(disk.path, wanted, run);
+  return toVolume(identity, wanted);
+}
+
+/** Gives a partition another name and uid in one write of its table. @throws Error while it is in use */
+export async function renamePlaced(
+  { on, partition }: Placed,
+  to: VolumeIdentity,
+  run: RunCommand,
+): Promise<BackendVolume> {
+  const wanted = partitionOf(to, partition);
+  const { path } = on.disk;
+  await clearKernel(path, partition, run);
+  await changePartition(path, on.table, { ...wanted, number: partition.number }, run);
+  await expectPartition(path, wanted, run);
+  return toVolume(to, wanted);
+}
+
+function toVolume({ name, volumeUid }: VolumeIdentity, { bytes }: NewPartition): BackendVolume {
+  return { name, volumeUid, bytes, allocatedBytes: bytes };
+}
+
+async function expectPartition(path: string, wanted: NewPartition, run: RunCommand): Promise<void> {
+  const table = await readTable(path, run);
+  const isThere = table.ok && table.value.partitions.some((each) => isSame(each, wanted));
+  if (!isThere) {
+    throw new Error(`the table of ${path} does not show the partition that was written to it`);
+  }
+}
+
+function isSame(a: NewPartition, b: NewPartition): boolean {
+  return a.uuid === b.uuid && a.name === b.name && a.start === b.start && a.bytes === b.bytes;
+}
+
+export interface Erasing {
+  readonly run: RunCommand;
+  readonly inTurn: InTurn;
+  readonly signal: AbortSignal;
+  /** Where kubelet finds the partition. */
+  readonly link: string;
+}
+
+/**
+ * Erases a partition and takes it out of its table.
+ *
+ * @returns what was done to the bytes, for people
+ * @throws Error while somebody uses it
+ */
+export async function erasePlaced(
+  { on, partition }: Placed,
+  erase: ErasePolicy,
+  { run, inTurn, signal, link }: Erasing,
+): Promise<string> {
+  const { path } = on.disk;
+  const device = await inTurn(async () => {
+    // Only a partition that nobody has open can be taken from the kernel.
+    await clearKernel(path, partition, run);
+    await rm(link, { force: true });
+    return tellKernel(path, partition, run);
+  });
+  const done = await eraseDevice(device, erase, run, signal);
+  await inTurn(async () => {
+    await clearKernel(path, partition, run);
+    const found = await sameOn(path, partition, run);
+    if (found !== undefined) {
+      await deletePartition(path, found, run);
+    }
+  });
+  return done;
+}
+
+/** Its number can have changed since, when somebody else has written the table. */
+async function sameOn(
+  path: string,
+  wanted: Partition,
+  run: RunCommand,
+): Promise<Partition | undefined> {
+  const table = await readTable(path, run);
+  if (!table.ok) {
+    throw new Error(table.error);
+  }
+  return table.value.partitions.find((each) => isSame(each, wanted));
+}

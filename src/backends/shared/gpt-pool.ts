@@ -1,0 +1,185 @@
+import { rm } from 'node:fs/promises';
+import { bytes, formatBytes, sumBytes } from '../../model/bytes.ts';
+import { NoSpaceError } from '../../model/errors.ts';
+import type { ErasePolicy, VolumeIdentity } from '../../model/volume.ts';
+import { ensureLink } from '../../platform/files.ts';
+import {
+  ForeignVolumeError,
+  type BackendVolume,
+  type PoolUsage,
+  type StorageBackend,
+  type VolumeRequest,
+} from '../../usecases/ports.ts';
+import type { BackendSurroundings } from '../backend.ts';
+import { tellKernel } from './gpt-kernel.ts';
+import { measureRooms, placeIn, type Cutting, type Room } from './gpt-layout.ts';
+import { gptDisks, type PoolLook } from './gpt-look.ts';
+import { createOn, erasePlaced, renamePlaced } from './gpt-changes.ts';
+import type { OwnDisk } from './gpt-disks.ts';
+import { ownVolume, partitionBytesFor, recognise, type PlacedVolume } from './gpt-volumes.ts';
+
+/** Volumes are partitions of disks that belong to the pool; all that is known of them is in their tables. */
+export function openGptPool(cutting: Cutting, around: BackendSurroundings): StorageBackend {
+  const { pool, runDir, run, inTurn } = around;
+  const disks = gptDisks(around);
+  const link = (name: string): string => `${runDir}/${name}`;
+
+  async function usage(signal: AbortSignal): Promise<PoolUsage> {
+    const look = await disks.settle(signal);
+    const { unused, ...room } = measureRooms(roomsOf(look), cutting);
+    const volumes = look.partitions.volumes.map(({ volume }) => volume);
+    const allocated = sumBytes(volumes.map(({ allocatedBytes }) => allocatedBytes));
+    const total = sumBytes([allocated, unused]);
+    const names = volumes.map(({ name }) => name);
+    return { total, allocated, ...room, volumes: names, disks: look.disks };
+  }
+
+  async function find(identity: VolumeIdentity): Promise<PlacedVolume | undefined> {
+    const { partitions, blind } = await disks.look();
+    const found = ownVolume(partitions, identity);
+    if (found === undefined && blind !== undefined) {
+      throw new ForeignVolumeError(`nobody can tell where ${identity.name} is: ${blind}`);
+    }
+    return found;
+  }
+
+  async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
+    const { partitions } = await disks.look();
+    const existing = ownVolume(partitions, request)?.volume;
+    if (existing !== undefined) {
+      return largeEnough(existing, request);
+    }
+    const wanted = partitionBytesFor(request.bytes);
+    const look = await disks.settle(signal);
+    const place = placeIn(roomsOf(look), wanted, cutting);
+    if (place === undefined) {
+      throw noSpace(look, wanted);
+    }
+    signal.throwIfAborted();
+    return createOn(place, request, run);
+  }
+
+  function noSpace(look: PoolLook, wanted: number): NoSpaceError {
+    const { free, largest } = measureRooms(roomsOf(look), cutting);
+    const { volumes } = look.partitions;
+    const total = sumBytes([...volumes.map(({ volume }) => volume.allocatedBytes), free]);
+    return new NoSpaceError(
+      `pool ${pool} has ${formatBytes(free)} free of ${formatBytes(total)}, at most ${formatBytes(largest)} in one piece; ` +
+        `${formatBytes(bytes(wanted))} are needed (${wanted - largest} bytes more)`,
+    );
+  }
+
+  /** A partition could grow only into what happens to be free just behind it. */
+  async function grow(request: VolumeRequest): Promise<BackendVolume> {
+    const found = await find(request);
+    if (found === undefined) {
+      throw new Error(`no partition on the disks of pool ${pool} is ${request.name}`);
+    }
+    const { volume } = found;
+    if (volume.bytes < request.bytes) {
+      throw new NoSpaceError(
+        `${request.name} is a partition of ${formatBytes(volume.bytes)} in pool ${pool}, ${formatBytes(request.bytes)} are asked: partitions do not grow`,
+      );
+    }
+    return volume;
+  }
+
+  async function attach(identity: VolumeIdentity): Promise<string> {
+    const found = await find(identity);
+    if (found === undefined) {
+      throw new Error(`no partition on the disks of pool ${pool} is ${identity.name}`);
+    }
+    const { on, partition } = found;
+    const path = await inTurn(() => tellKernel(on.disk.path, partition, run));
+    await ensureLink(link(identity.name), path);
+    return link(identity.name);
+  }
+
+  async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
+    const { partitions } = await disks.look();
+    const there = recognise(partitions, to.name);
+    if (there?.volume.volumeUid === to.volumeUid) {
+      return largeEnough(there.volume, to);
+    }
+    if (there !== undefined && to.name !== from.name) {
+      throw new ForeignVolumeError(
+        `${to.name} was made for a LocalVolume with uid ${there.volume.volumeUid}: nothing takes its place`,
+      );
+    }
+    const found = ownVolume(partitions, from);
+    if (found === undefined) {
+      throw new ForeignVolumeError(`${from.name} is not there: there is nothing to adopt`);
+    }
+    largeEnough(found.volume, to);
+    const adopted = await renamePlaced(found, to, run);
+    await rm(link(from.name), { force: true });
+    return adopted;
+  }
+
+  async function remove(
+    { name, volumeUid }: VolumeIdentity,
+    erase: ErasePolicy,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { partitions, blind } = await disks.look();
+    const found = recognise(partitions, name);
+    if (found === undefined && blind !== undefined) {
+      throw new Error(`nobody can tell whether ${name} is still there: ${blind}`);
+    }
+    if (found !== undefined && found.volume.volumeUid !== volumeUid) {
+      return undefined;
+    }
+    const done =
+      found && (await erasePlaced(found, erase, { run, inTurn, signal, link: link(name) }));
+    await rm(link(name), { force: true });
+    return done;
+  }
+
+  async function removeStray(
+    name: string,
+    erase: ErasePolicy,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { volumes, strays } = (await disks.look()).partitions;
+    const [found, another] = strays.filter(({ stray }) => stray.name === name);
+    if (volumes.some(({ volume }) => volume.name === name)) {
+      throw new ForeignVolumeError(`${name} is a volume`);
+    }
+    if (found !== undefined && another !== undefined) {
+      throw new ForeignVolumeError(`${found.stray.reason}: one has to be removed by hand`);
+    }
+    return found && erasePlaced(found, erase, { run, inTurn, signal, link: link(name) });
+  }
+
+  return {
+    attach,
+    remove,
+    removeStray,
+    list: async () => {
+      const { volumes, strays } = (await disks.look()).partitions;
+      return {
+        volumes: volumes.map(({ volume }) => volume),
+        strays: strays.map(({ stray }) => stray),
+      };
+    },
+    grow,
+    find: async (identity) => (await find(identity))?.volume,
+    usage: (signal) => inTurn(() => usage(signal)),
+    ensure: (request, signal) => inTurn(() => ensure(request, signal)),
+    adopt: (from, to) => inTurn(() => adopt(from, to)),
+  };
+}
+
+/** Where new volumes may go. */
+function roomsOf({ own }: PoolLook): readonly Room<OwnDisk>[] {
+  return own.filter(({ selected }) => selected).map((disk) => ({ disk, table: disk.table }));
+}
+
+function largeEnough(volume: BackendVolume, wanted: VolumeRequest): BackendVolume {
+  if (volume.bytes < wanted.bytes) {
+    throw new ForeignVolumeError(
+      `${volume.name} has ${formatBytes(volume.bytes)}, ${formatBytes(wanted.bytes)} are asked: volumes do not grow`,
+    );
+  }
+  return volume;
+}

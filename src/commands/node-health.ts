@@ -1,0 +1,109 @@
+import type { Health } from '../model/health.ts';
+import { describeError } from '../model/errors.ts';
+import { deviceChains } from '../platform/health/block-chain.ts';
+import { btrfsErrors, ext4Errors } from '../platform/health/filesystem-counters.ts';
+import { healthMeter } from '../platform/health/health-meter.ts';
+import { kernelLog, kernelMessages } from '../platform/health/kernel-log.ts';
+import { readOnlyMounts } from '../platform/health/read-only.ts';
+import { scsiErrors } from '../platform/health/scsi-errors.ts';
+import { sleep } from '../platform/sleep.ts';
+import { HealthEffects } from '../usecases/health-effects.ts';
+import type { HealthReader } from '../usecases/health-ports.ts';
+import type { NodeStanding, PoolStanding, StandingStore } from '../usecases/node-ports.ts';
+import type { Log } from '../usecases/ports.ts';
+import { HealthWatch, type HealthPlaces } from '../usecases/watch-health.ts';
+import type { NodeConfig, NodeParts } from './node-parts.ts';
+
+export interface HealthLoop {
+  /** What is wrong with what a pool lies on. */
+  readonly pool: (name: string) => Health | undefined;
+  /** Adds what is wrong with the devices to what is written of the node. */
+  readonly withHealth: (standings: StandingStore) => StandingStore;
+  /** Takes over what an earlier agent knew, and looks once: before anything is reported. */
+  readonly begin: (before: Partial<NodeStanding>) => Promise<void>;
+  readonly run: (signal: AbortSignal) => Promise<void>;
+}
+
+export interface HealthLoopOptions {
+  readonly config: NodeConfig;
+  readonly log: Log;
+  /** What the node says of its pools has changed. */
+  readonly changed: () => void;
+}
+
+/** Watches the disks under pools and volumes, by one timer and without running any program. */
+export function healthLoop(
+  parts: NodeParts,
+  { config, log, changed }: HealthLoopOptions,
+): HealthLoop {
+  const { nodeName: node, healthInterval, healthQuiet: quietMs } = config;
+  const { volumes, events, pools } = parts;
+  const watch = new HealthWatch({
+    ...{ chains: deviceChains(), readers: readersOf(config), now: Date.now, quietMs },
+  });
+  const meter = healthMeter(parts.metrics);
+  const effects = new HealthEffects({ node, volumes, events, log, meter, changed });
+  /** The disks of pools that are made of disks, as they were last measured. */
+  let measured: readonly PoolStanding[] = [];
+
+  function places(): HealthPlaces {
+    const disksOf = (pool: string): readonly string[] =>
+      (measured.find(({ name }) => name === pool)?.disks ?? []).flatMap(({ path, state }) =>
+        path !== undefined && state !== 'refused' ? [path] : [],
+      );
+    return {
+      pools: pools.list().map(({ name, directory }) => ({
+        pool: name,
+        paths: directory === undefined ? disksOf(name) : [directory],
+      })),
+      volumes: volumes
+        .list()
+        .flatMap(({ name, spec, status: { path } }) =>
+          path === undefined ? [] : [{ name, pool: spec.pool, path }],
+        ),
+    };
+  }
+
+  async function look(): Promise<void> {
+    try {
+      await effects.apply(await watch.look(places()));
+    } catch (error) {
+      log.warn('the look at the disks failed', { error: describeError(error) });
+    }
+  }
+
+  return {
+    pool: (name) => effects.pool(name),
+    withHealth: (standings) => ({
+      write: async (standing) => {
+        measured = standing.pools;
+        await standings.write({ ...standing, health: effects.devices });
+      },
+    }),
+    begin: async ({ health = [] }) => {
+      watch.resume(health);
+      effects.resume(health);
+      if (healthInterval > 0) {
+        await look();
+      }
+    },
+    run: async (signal) => {
+      while (healthInterval > 0 && !signal.aborted) {
+        await sleep(healthInterval, signal);
+        if (!signal.aborted) {
+          await look();
+        }
+      }
+    },
+  };
+}
+
+function readersOf({ hostMounts }: NodeConfig): readonly HealthReader[] {
+  return [
+    ext4Errors(),
+    btrfsErrors(),
+    readOnlyMounts(hostMounts),
+    kernelMessages(kernelLog()),
+    scsiErrors(),
+  ];
+}

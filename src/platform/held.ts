@@ -1,0 +1,26 @@
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { errorCode, ifThere } from './files.ts';
+
+/**
+ * An exclusive open fails while a block device is mounted, in whatever mount namespace, or belongs
+ * to another device: the kernel itself holds it exclusively then.
+ *
+ * @throws Error while anybody uses the device so
+ */
+export async function refuseIfHeld(path: string): Promise<void> {
+  const holders = (await ifThere(readdir(`/sys/class/block/${basename(path)}/holders`))) ?? [];
+  if (holders.length > 0) {
+    throw new Error(`${path} is in use by ${holders.join(', ')}`);
+  }
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_EXCL);
+    await handle.close();
+  } catch (error) {
+    if (errorCode(error) === 'EBUSY') {
+      throw new Error(`${path} is mounted, or in use otherwise`, { cause: error });
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,14 @@
+import { createHash } from 'node:crypto';
+import { volumeName } from '../../src/model/names.ts';
+import type { VolumeIdentity } from '../../src/model/volume.ts';
+
+/** A uid as the API server gives them, the same for the same text. */
+export function uidOf(text: string): string {
+  const hex = createHash('sha256').update(text).digest('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(12, 15)}-8${hex.slice(15, 18)}-${hex.slice(18, 30)}`;
+}
+
+/** A volume with a name and a uid of the form that every volume has, the same for the same label. */
+export function volumeNamed(label: string): VolumeIdentity {
+  return { name: volumeName(uidOf(`claim ${label}`)), volumeUid: uidOf(`volume ${label}`) };
+}

@@ -1,0 +1,80 @@
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MiB } from '../../src/model/bytes.ts';
+import { runCommand } from '../../src/platform/run-command.ts';
+
+/** Real block devices for a test: files behind loop devices, all gone after `cleanUp`. */
+export interface LoopDisks {
+  /** Holds everything below. */
+  readonly root: string;
+  /** Makes one more disk. @returns its path */
+  add(mebibytes: number): Promise<string>;
+  /** Takes the disk away from the kernel, with all its partitions. @returns what brings it back */
+  unplug(path: string): Promise<UnpluggedDisk>;
+  /** All of what stands on the disk, read past every cache. */
+  content(path: string): Promise<Buffer>;
+  cleanUp(): Promise<void>;
+}
+
+export interface UnpluggedDisk {
+  /** @returns its path, another one perhaps */
+  plugIn(): Promise<string>;
+}
+
+export async function loopDisks(): Promise<LoopDisks> {
+  const root = await mkdtemp(join(tmpdir(), 'berth-disks-'));
+  const files = new Map<string, string>();
+  let count = 0;
+
+  async function plugIn(file: string): Promise<string> {
+    const path = (await runCommand('losetup', ['--find', '--show', file])).trim();
+    files.set(path, file);
+    // The number may have had a disk before that somebody made read-only.
+    await runCommand('blockdev', ['--setrw', path]);
+    return path;
+  }
+
+  async function unplug(path: string): Promise<UnpluggedDisk> {
+    const file = files.get(path) ?? '';
+    await runCommand('partx', ['--delete', path]).catch(() => undefined);
+    await runCommand('losetup', ['--detach', path]);
+    files.delete(path);
+    return { plugIn: () => plugIn(file) };
+  }
+
+  return {
+    root,
+    unplug,
+    add: async (mebibytes) => {
+      const file = join(root, `disk-${(count += 1)}`);
+      await runCommand('truncate', ['-s', `${mebibytes}M`, file]);
+      return plugIn(file);
+    },
+    content: async (path) => {
+      await runCommand('blockdev', ['--flushbufs', path]);
+      const handle = await open(path, 'r');
+      try {
+        const size = Number(await runCommand('blockdev', ['--getsize64', path]));
+        return (await handle.read(Buffer.alloc(size), 0, size, 0)).buffer;
+      } finally {
+        await handle.close();
+      }
+    },
+    cleanUp: async () => {
+      await Promise.all([...files.keys()].map(unplug));
+      await rm(root, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Fills a part of a disk with something that is not zero. */
+export async function scribble(path: string, at: number, mebibytes: number): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.write(Buffer.alloc(mebibytes * MiB, 'secret'), 0, mebibytes * MiB, at);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

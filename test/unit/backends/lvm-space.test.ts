@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Group } from '../../../src/backends/lvm-look.ts';
+import type { Layout } from '../../../src/backends/lvm-options.ts';
+import { measure } from '../../../src/backends/lvm-space.ts';
+import { bytes, MiB } from '../../../src/model/bytes.ts';
+
+const extentBytes = bytes(4 * MiB);
+
+function groupWith(free: readonly number[], missing = false): Group {
+  const disks = free.map((freeExtents, index) => ({
+    ...{ path: `/dev/sd${index}`, uuid: String(index), bytes: bytes(0), freeExtents },
+    ...{ extents: freeExtents, isOpen: true, isMissing: missing && index === 0 },
+  }));
+  return { name: 'vg0', tags: [], extentBytes, disks, volumes: [] };
+}
+
+function room(free: readonly number[], layout: Layout, missing = false) {
+  const options = { volumeGroup: 'vg0', extentBytes, layout };
+  const { free: all, largest, warnings } = measure(groupWith(free, missing), 'fast', options);
+  return { free: all / extentBytes, largest: largest / extentBytes, warnings };
+}
+
+const striped: Layout = { type: 'striped', stripes: 2 };
+
+describe('the room of a volume group', () => {
+  it('is all that is free for linear volumes', () => {
+    expect(room([10, 6, 1], { type: 'linear' })).to.deep.include({ free: 17, largest: 17 });
+  });
+
+  it('is what lies on enough disks at once for striped and mirrored ones', () => {
+    expect(room([10, 6, 1], striped)).to.deep.include({ free: 14, largest: 12 });
+    expect(room([10], striped)).to.deep.include({ free: 0, largest: 0 });
+    expect(room([10, 1], { type: 'mirrored', copies: 2 })).to.deep.include({ free: 0, largest: 0 });
+  });
+
+  it('is none while a disk is missing', () => {
+    const { free, warnings } = room([10, 6], { type: 'linear' }, true);
+
+    expect(free).to.equal(0);
+    expect(warnings?.join()).to.include('vg0');
+  });
+
+  it('can be used up to the last, and never holds more than the disks', () => {
+    const counts = fc.array(fc.nat(30), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(counts, fc.integer({ min: 2, max: 4 }), (free, stripes) => {
+        const { free: promised, largest } = room(free, { type: 'striped', stripes });
+        const left = [...free];
+        let taken = 0;
+        for (;;) {
+          left.sort((a, b) => b - a);
+          if ((left[stripes - 1] ?? 0) === 0) break;
+          for (let row = 0; row < stripes; row += 1) left[row] = (left[row] ?? 0) - 1;
+          taken += stripes;
+        }
+        expect(promised).to.equal(taken);
+        expect(largest).to.be.at.most(promised);
+      }),
+    );
+  });
+});

@@ -1,0 +1,32 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { ifThere } from '../../src/platform/files.ts';
+import { runCommand } from '../../src/platform/run-command.ts';
+import type { DiskSerial } from '../guest/disks.ts';
+
+/** Where the kernel tells a serial number, by kind of disk. */
+const places = ['device/vpd_pg80', 'serial', 'device/serial'];
+
+/** @returns the path of a scratch disk of the guest, such as `/dev/sdb`; another one in each boot, perhaps */
+export async function diskOfGuest(serial: DiskSerial): Promise<string> {
+  if (process.env['BERTH_GUEST'] !== '1') {
+    throw new Error('tests that take whole disks run in a guest only: make test-vm');
+  }
+  for (const name of await readdir('/sys/block')) {
+    for (const place of places) {
+      const text = await ifThere(readFile(join('/sys/block', name, place), 'latin1'));
+      // A vital product data page has four bytes before its text.
+      if (text?.replace(/^\0[^]{3}/, '').trim() === serial) return join('/dev', name);
+    }
+  }
+  throw new Error(`there is no disk ${serial}`);
+}
+
+/** Gives a disk back as blank as it came, for the next test. */
+export async function blankDisk(serial: DiskSerial): Promise<void> {
+  const path = await diskOfGuest(serial);
+  await runCommand('wipefs', ['--all', '--force', path]);
+  await runCommand('blkdiscard', ['--zeroout', '--length', '16M', path]);
+  await runCommand('blkdiscard', ['--zeroout', '--offset', '2032M', path]);
+}

@@ -1,0 +1,192 @@
+import { expect } from 'chai';
+
+import { bytes, MiB } from '../../src/model/bytes.ts';
+import { NoSpaceError } from '../../src/model/errors.ts';
+import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
+import { ForeignVolumeError, PoolUnusableError } from '../../src/usecases/ports.ts';
+import { volumeNamed } from '../support/identities.ts';
+import { rejection } from '../support/rejection.ts';
+import { killedAt, lvmGround, request, type LvmGround } from './lvm-ground.ts';
+
+const { signal } = new AbortController();
+const lvm = (...args: string[]) => runCommand('lvm', args);
+
+describe('the lvm backend', () => {
+  let ground: LvmGround;
+
+  describe('in a volume group that is there', () => {
+    before(async () => {
+      ground = await lvmGround();
+      await ground.makeGroup({ 'ssd-a': 64, 'ssd-b': 48, 'ssd-c': 32 });
+    });
+
+    afterEach(() => ground.empty());
+    after(() => ground.cleanUp());
+
+    const one = request('1', 8);
+
+    it('makes whole volumes or none when it is killed on the way', async () => {
+      const killed = killedAt((args) => args.includes('--deltag'));
+      await rejection(ground.open({}, { run: killed }).ensure(one, signal));
+      expect(await ground.volumes()).to.deep.equal([one.name]);
+
+      const afterwards = ground.open();
+      expect(await afterwards.list(signal)).to.deep.equal({ volumes: [], strays: [] });
+      expect(await ground.volumes()).to.deep.equal([]);
+      await afterwards.ensure(one, signal);
+    });
+
+    it('finishes an adoption that was cut off before the name was changed', async () => {
+      const two = request('2', 8);
+      await ground.open().ensure(one, signal);
+      const killed = killedAt((args) => args[0] === 'lvrename');
+      await rejection(ground.open({}, { run: killed }).adopt(one, two, signal));
+
+      const { volumes } = await ground.open().list(signal);
+      expect(volumes.map(({ name, volumeUid }) => ({ name, volumeUid }))).to.deep.equal([
+        volumeNamed('2'),
+      ]);
+      expect(await ground.volumes()).to.deep.equal([two.name]);
+    });
+
+    it('touches nothing that is not its own, and counts its room as gone', async () => {
+      await lvm('lvcreate', '-y', '-n', one.name, '-L', '32m', 'guest');
+      const backend = ground.open();
+
+      expect(await backend.usage(signal)).to.include({
+        total: 112 * MiB,
+        allocated: 0,
+        free: 112 * MiB,
+      });
+      for (const call of [
+        () => backend.ensure(one, signal),
+        () => backend.find(one, signal),
+        () => backend.attach(one, signal),
+        () => backend.remove(one, 'zero', signal),
+        () => backend.removeStray(one.name, 'zero', signal),
+        () => backend.adopt(request('2', 8), one, signal),
+      ]) {
+        expect(await rejection(call())).to.be.instanceOf(ForeignVolumeError);
+      }
+      expect(await ground.volumes()).to.deep.equal([one.name]);
+    });
+
+    it('shows a volume without a uid as a stray, and removes it when asked to', async () => {
+      const tags = ['--addtag', 'berth', '--addtag', 'berth-pool=fast'];
+      await lvm('lvcreate', '-y', '-n', 'odd', '-L', '4m', ...tags, 'guest');
+      const backend = ground.open();
+
+      const { strays } = await backend.list(signal);
+      expect(strays).to.have.length(1);
+      expect(strays[0]).to.include({ name: 'odd', bytes: 4 * MiB });
+      expect(await backend.removeStray('odd', 'none', signal)).to.include('4Mi');
+      expect(await ground.volumes()).to.deep.equal([]);
+    });
+
+    it('leaves nothing behind when the room goes between looking and making', async () => {
+      const racing: RunCommand = async (program, args, ...rest) => {
+        if (args[0] === 'lvcreate') {
+          await lvm('lvcreate', '-y', '-n', 'rival', '-l', '100%FREE', 'guest');
+        }
+        return runCommand(program, args, ...rest);
+      };
+      const error = await rejection(ground.open({}, { run: racing }).ensure(one, signal));
+
+      expect(error).to.be.instanceOf(NoSpaceError);
+      expect(await ground.volumes()).to.deep.equal(['rival']);
+    });
+
+    it('says which package is missing where LVM is', async () => {
+      const without: RunCommand = (program, ...rest) =>
+        runCommand(program === 'lvm' ? 'lvm-is-not-here' : program, ...rest);
+      const error = await rejection(ground.open({}, { run: without }).usage(signal));
+
+      expect(error).to.be.instanceOf(PoolUnusableError);
+      expect(error.message).to.include('lvm2');
+    });
+
+    it('refuses a volume group that is not there, or has other extents', async () => {
+      const missing = await rejection(ground.open({ volumeGroup: 'none' }).usage(signal));
+      const other = await rejection(ground.open({ extentSize: '4Mi' }).usage(signal));
+
+      expect(missing).to.be.instanceOf(PoolUnusableError);
+      expect(missing.message).to.include('"none"');
+      expect(other).to.be.instanceOf(PoolUnusableError);
+      expect(other.message).to.include('lvm.extentSize').and.include('4Mi').and.include('1Mi');
+    });
+
+    it('stripes over disks, and knows the largest volume that has room beside itself', async () => {
+      const backend = ground.open({ type: 'striped', stripes: 2 });
+      const { largest, free } = await backend.usage(signal);
+      expect({ largest, free }).to.deep.equal({ largest: 96 * MiB, free: 144 * MiB });
+
+      const tooBig = await rejection(backend.ensure(request('1', 97), signal));
+      expect(tooBig).to.be.instanceOf(NoSpaceError);
+      await backend.ensure(request('1', 96), signal);
+      expect((await backend.usage(signal)).allocated).to.equal(largest);
+    });
+
+    it('keeps copies on different disks, and counts what lies beside them', async () => {
+      const lvmOptions = { type: 'mirrored', copies: 2 };
+      const backend = ground.open(lvmOptions);
+      const { largest } = await backend.usage(signal);
+      expect(largest).to.equal(96 * MiB);
+      expect(ground.plan(lvmOptions).allocatedFor(bytes(47 * MiB))).to.equal(largest);
+
+      await backend.ensure(request('1', 47), signal);
+      const { allocated, volumes } = await backend.usage(signal);
+      expect(allocated).to.equal(largest);
+      expect(volumes).to.deep.equal([volumeNamed('1').name]);
+    });
+
+    describe('thin', () => {
+      const options = { type: 'thin', thin: { size: '64Mi', overcommit: '2.0' } };
+
+      it('promises more than there is, warns when it fills, and stops promising in time', async () => {
+        const backend = ground.open(options);
+        await backend.ensure(request('1', 60), signal);
+        const before = await backend.usage(signal);
+        expect(before).to.include({ total: 128 * MiB, allocated: 60 * MiB, free: 68 * MiB });
+        expect(before.thin).to.include({ physical: 64 * MiB, committed: 60 * MiB, overcommit: 2 });
+        expect(before.warnings).to.equal(undefined);
+
+        const path = await backend.attach(request('1', 60), signal);
+        const fill = (mebibytes: number) =>
+          runCommand('dd', [
+            'if=/dev/urandom',
+            `of=${path}`,
+            'bs=1M',
+            `count=${mebibytes}`,
+            'oflag=direct',
+          ]);
+        await fill(53);
+        const warned = await backend.usage(signal);
+        expect(warned.free).to.equal(68 * MiB);
+        expect(warned.warnings?.join()).to.include('promised');
+
+        await fill(59);
+        const full = await backend.usage(signal);
+        expect(full).to.include({ free: 0, largest: 0 });
+        expect(full.warnings?.join()).to.include('90%');
+        const error = await rejection(backend.ensure(request('2', 1), signal));
+        expect(error).to.be.instanceOf(NoSpaceError);
+        expect(error.message).to.include('thin pool');
+        expect(await backend.find(request('2', 1), signal)).to.equal(undefined);
+
+        await backend.remove(request('1', 60), 'discard', signal);
+        expect(await backend.usage(signal)).to.include({ allocated: 0, free: 128 * MiB });
+      });
+
+      it('makes its thin pool once, and takes away one that was left half made', async () => {
+        const killed = killedAt((args) => args.includes('--deltag'));
+        await rejection(ground.open(options, { run: killed }).usage(signal));
+        expect(await ground.volumes()).to.have.length(1);
+
+        const backend = ground.open(options);
+        await backend.usage(signal);
+        expect((await backend.usage(signal)).total).to.equal(128 * MiB);
+        expect(await ground.volumes()).to.have.length(1);
+      });
+    });
+  });
+});
