@@ -125,3 +125,13 @@ export function noSpace(pool: string, room: PoolUsage, wanted: Bytes): NoSpaceEr
       `${formatBytes(wanted)} are needed (${wanted - largest} bytes more)${why}`,
   );
 }
+
+const noBytes = sumBytes([]);
+/** A pool that has no volume group yet. */
+export const emptyUsage: PoolUsage = {
+  total: noBytes,
+  allocated: noBytes,
+  free: noBytes,
+  largest: noBytes,
+  volumes: [],
+};

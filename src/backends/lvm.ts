@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { formatBytes, sumBytes } from '../model/bytes.ts';
+import { formatBytes } from '../model/bytes.ts';
 import { NoSpaceError } from '../model/errors.ts';
 import { err, ok } from '../model/result.ts';
 import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
@@ -32,7 +32,7 @@ import {
   type LvmOptions,
 } from './lvm-options.ts';
 import { lvmRunner } from './lvm-run.ts';
-import { measure, noSpace } from './lvm-space.ts';
+import { emptyUsage, measure, noSpace } from './lvm-space.ts';
 import { largeEnough, planAdoption } from './lvm-adoption.ts';
 import { ownVolume, recognise, recogniseAll } from './lvm-volumes.ts';
 import { once } from './shared/once.ts';
@@ -100,7 +100,7 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   async function list(): Promise<PoolInventory> {
     await tidied.done();
     const group = await pooled.look();
-    const { volumes, strays } = group ? recogniseAll(group, pool) : nothing;
+    const { volumes, strays } = group ? recogniseAll(group, pool) : { volumes: [], strays: [] };
     return {
       volumes: volumes.map(({ volume }) => volume),
       strays: strays.map(({ stray }) => stray),
@@ -213,13 +213,3 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     adopt: (from, to) => changing(() => adopt(from, to)),
   };
 }
-
-const nothing = { volumes: [], strays: [] };
-const noBytes = sumBytes([]);
-const emptyUsage = {
-  total: noBytes,
-  allocated: noBytes,
-  free: noBytes,
-  largest: noBytes,
-  volumes: [],
-};

@@ -48,6 +48,7 @@ export const node: Run<typeof nodeSettings> = async (config, { env, signal }) =>
     ...Object.values(parts.memory).map((reflector) => reflector.run(signal)),
     agent.run(signal),
     keepIoLimits(parts, config, log, signal),
+    watchDisks(parts, { log, changed: agent.lookAgain }, signal),
     server.closed,
   ]);
 };
@@ -55,6 +56,8 @@ export const node: Run<typeof nodeSettings> = async (config, { env, signal }) =>
 interface Agent {
   readonly notReady: () => readonly string[];
   readonly run: (signal: AbortSignal) => Promise<void>;
+  /** Something on the node has changed that a report may have to tell. */
+  readonly lookAgain: () => void;
 }
 
 const volumeWorkers = 8;
@@ -198,8 +201,8 @@ export async function assemble(
       await Promise.all([
         ...[making, reporting, orphans, health, discovery].map((loop) => loop.run(at)),
         beat(at),
-        watchDisks(parts, { log, changed: reportSoon }, at),
       ]);
     },
+    lookAgain: reportSoon,
   };
 }

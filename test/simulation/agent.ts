@@ -1,6 +1,6 @@
 import { parsePoolSpec } from '../../src/backends/index.ts';
 import { assemble } from '../../src/commands/node.ts';
-import { nodeParts, type NodeConfig } from '../../src/commands/node-parts.ts';
+import { nodeParts, type NodeConfig, type NodeParts } from '../../src/commands/node-parts.ts';
 import { bytes } from '../../src/model/bytes.ts';
 import { parseQuantity } from '../../src/model/quantity.ts';
 import { ok } from '../../src/model/result.ts';
@@ -27,6 +27,17 @@ const config: NodeConfig = {
   hostMounts: '/nonexistent/mountinfo',
 };
 
+/** What the agent sees of its machine beside the pools: no disks, and no filesystems in use. */
+const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems'> = {
+  disks: {
+    now: async () => [],
+    known: async () => [],
+    isOutdated: async () => false,
+    forget: () => {},
+  },
+  filesystems: { grow: async () => {}, unmountLeft: async () => {} },
+};
+
 /** Starts the real agent of a node, over simulated disks. */
 export async function startAgent(simulation: Simulation, node: string): Promise<Process> {
   const { world, faults, mutation } = simulation;
@@ -49,7 +60,7 @@ export async function startAgent(simulation: Simulation, node: string): Promise<
   };
   const log = simulation.logOf(process);
   const settings = { ...config, nodeName: node };
-  const whole = nodeParts(client, settings, log, { parse });
+  const whole = { ...nodeParts(client, settings, log, { parse }), ...simulatedNode };
   const parts = mutation.agent?.(whole) ?? whole;
   const { signal } = new AbortController();
   const agent = await assemble(parts, settings, log, signal);
