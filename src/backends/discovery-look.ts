@@ -29,15 +29,23 @@ interface Around {
   readonly mounts: readonly Mount[];
   readonly disks: readonly Disk[];
   readonly run: RunCommand;
+  readonly whoHas: WhoHas;
 }
+
+/**
+ * The pool of disks that has a disk.
+ *
+ * @throws Error where that is not known yet
+ */
+export type WhoHas = (disk: Disk) => string | undefined;
 
 const nothing = bytes(0);
 
 /** Looks at all entries of all pools at once: only so are two that share a medium seen. */
-export function lookForMedia(run: RunCommand): LookForMedia {
+export function lookForMedia(run: RunCommand, whoHas: WhoHas): LookForMedia {
   const list = listDisks(run);
   return async (pools, signal) => {
-    const around = { mounts: await readMounts(), disks: await list(), run };
+    const around = { mounts: await readMounts(), disks: await list(), run, whoHas };
     const seen: { pool: DiscoveryPool; entries: readonly Seen[]; problem?: string | undefined }[] =
       [];
     for (const pool of pools) {
@@ -70,7 +78,7 @@ async function lookAt(
   }
   const entries: Seen[] = [];
   for (const name of names.slice(0, maxEntries)) {
-    entries.push(await seenAs(name, plan, around));
+    entries.push(unlessOwned(await seenAs(name, plan, around), around));
   }
   const problem =
     names.length > maxEntries
@@ -94,6 +102,13 @@ async function seenAs(name: string, plan: DiscoveryPool['plan'], around: Around)
     const why = errorCode(error) === 'ENOENT' ? 'it leads nowhere' : describeError(error);
     return refused({ name, path, mode: plan.volumeMode }, why);
   }
+}
+
+/** What a pool cuts volumes of is never offered whole, used or not. */
+function unlessOwned(entry: Seen, { disks, whoHas }: Around): Seen {
+  const disk = disks.find(({ path }) => entry.kind === 'device' && path === entry.source);
+  const owner = disk && whoHas(disk);
+  return owner === undefined ? entry : { ...entry, refusal: `it belongs to pool ${owner}` };
 }
 
 interface Named {

@@ -73,7 +73,7 @@ function optionsOfOthers(
   name: string,
   fields: Readonly<Record<string, unknown>>,
 ): readonly string[] {
-  return Object.keys(backends)
+  return [...Object.keys(backends), discoveryBackend]
     .filter((other) => other !== name && fields[other] !== undefined)
     .map((other) => `${other} is set: only options of backend ${name} are allowed here`);
 }

@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
+import type { WhoHas } from '../backends/discovery-look.ts';
 import { isDiscoverySpec } from '../backends/discovery-options.ts';
 import { DiskOwners, tellingOwners } from '../backends/shared/disk-owners.ts';
 import { limited } from '../backends/shared/limited.ts';
@@ -7,20 +8,12 @@ import { poolDisks } from '../backends/shared/pool-disks.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type {
-  LocalVolumeObject,
-  StorageNodeObject,
-  StoragePoolObject,
-} from '../kube/custom-objects.ts';
 import { discoveryBoard } from '../kube/discovery-board.ts';
 import { eventSink } from '../kube/events.ts';
 import { nodeBoard } from '../kube/node-board.ts';
 import { renewNodeLease } from '../kube/node-lease.ts';
 import { ioLimitsBoard, nodeVolumes } from '../kube/node-volumes.ts';
-import type { Node, ObjectMeta } from '../kube/objects.ts';
-import { resourcePath } from '../kube/paths.ts';
 import { liveOwners, purgeRequests } from '../kube/purge-requests.ts';
-import { createReflector, type Reflector } from '../kube/reflector.ts';
 import {
   storageNodeStore,
   type NodeIdentity,
@@ -28,10 +21,9 @@ import {
 } from '../kube/storage-nodes.ts';
 import { toPoolDeclaration } from '../kube/storage-pools.ts';
 import { namesPath } from '../model/device-selector.ts';
-import { labelValue } from '../model/label-value.ts';
-import { nodeLabel } from '../model/names.ts';
 import { ok } from '../model/result.ts';
 import { listDisks } from '../platform/block-devices.ts';
+import { entryOfDevice } from '../platform/device-entries.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { filesystems } from '../platform/filesystems.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
@@ -51,18 +43,15 @@ import type {
   PurgeRequests,
 } from '../usecases/node-ports.ts';
 import type { EventSink, Log, StorageBackend } from '../usecases/ports.ts';
+import { discoveryDirectories, whoHasDisk } from './disk-claims.ts';
 import { atSteps, commandsAtSteps, nodeSteps } from './fault-steps.ts';
+import { nodeMemory, type NodeMemory } from './node-memory.ts';
 
 export type NodeConfig = SettingValues<typeof nodeSettings>;
 
 /** What the agent sees and uses, each behind its port. */
 export interface NodeParts {
-  readonly memory: {
-    readonly pools: Reflector<StoragePoolObject>;
-    readonly nodes: Reflector<Node>;
-    readonly volumes: Reflector<LocalVolumeObject>;
-    readonly storageNode: Reflector<StorageNodeObject>;
-  };
+  readonly memory: NodeMemory;
   readonly volumes: NodeVolumes;
   readonly showIoLimits: ShowIoLimits;
   readonly board: NodeBoard;
@@ -79,6 +68,7 @@ export interface NodeParts {
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
   readonly disks: RememberedDisks;
+  readonly whoHas: WhoHas;
   /** What has not been read from the API server yet. */
   readonly notSynced: () => readonly string[];
   readonly events: EventSink;
@@ -101,27 +91,7 @@ export function nodeParts(
 ): NodeParts {
   const { nodeName, namespace, runDir } = config;
   const { api } = client;
-  const reflector = { ...client, log };
-  const memory = {
-    pools: createReflector<StoragePoolObject>({ ...reflector, path: resourcePath('storagepools') }),
-    nodes: createReflector<Node>({
-      ...reflector,
-      path: resourcePath('nodes'),
-      selector: { fieldSelector: `metadata.name=${nodeName}` },
-      trim: withoutBulk,
-    }),
-    volumes: createReflector<LocalVolumeObject>({
-      ...reflector,
-      path: resourcePath('localvolumes'),
-      selector: { labelSelector: `${nodeLabel}=${labelValue(nodeName)}` },
-    }),
-    storageNode: createReflector<StorageNodeObject>({
-      ...reflector,
-      path: resourcePath('storagenodes'),
-      selector: { fieldSelector: `metadata.name=${nodeName}` },
-      trim: withoutStatus,
-    }),
-  };
+  const memory = nodeMemory(client, nodeName, log);
   const volumes = atSteps(nodeVolumes(api, memory.volumes, nodeName), nodeSteps.volumes, points);
   const board = atSteps(nodeBoard(api, memory.nodes, nodeName), nodeSteps.board, points);
   const requests = purgeRequests(api, memory.storageNode, nodeName);
@@ -141,6 +111,8 @@ export function nodeParts(
   );
   const takeInTurn = oneAtATime();
   const owners: DiskOwners = new DiskOwners((name) => pools.get(name) !== undefined);
+  const offeredAs = (path: string): Promise<string | undefined> =>
+    entryOfDevice(path, discoveryDirectories(memory.pools.list()));
   const pools: NodePools = new NodePools((pool, spec) => {
     const declared = parse(spec);
     if (!declared.ok) {
@@ -161,7 +133,7 @@ export function nodeParts(
     rows.set(pool, inTurn);
     const around = {
       ...{ pool, runDir, run, now: Date.now, hasVolumes, inTurn },
-      disks: poolDisks(pool, devices, { list: disks.now, owners, takeInTurn }),
+      disks: poolDisks(pool, devices, { list: disks.now, owners, offeredAs, takeInTurn }),
     };
     const openLimited = (): StorageBackend =>
       limited(tellingOwners(open(around), pool, owners), { pool, limits }, allocatedFor);
@@ -190,6 +162,7 @@ export function nodeParts(
     lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
     disks,
+    whoHas: (disk) => whoHasDisk(disk, pools, owners),
     refreshPools: (): void => {
       const held = new Set([
         ...volumes.list().map(({ spec }) => spec.pool),
@@ -206,15 +179,4 @@ export function nodeParts(
     metrics,
     meter: nodeMeter(metrics),
   };
-}
-
-/** What the agent says itself comes back to it with every report. */
-function withoutStatus({ metadata, spec }: StorageNodeObject): StorageNodeObject {
-  return { metadata, ...(spec && { spec }) };
-}
-
-/** A Node carries the names of all its images; neither its status nor its spec is used. */
-function withoutBulk({ metadata = {} }: Node): Node {
-  const { name, uid, resourceVersion, labels, annotations } = metadata;
-  return { metadata: { name, uid, resourceVersion, labels, annotations } as ObjectMeta };
 }

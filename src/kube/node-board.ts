@@ -1,4 +1,3 @@
-import { poolOfCapacityAnnotation } from '../model/names.ts';
 import type { NodeBoard, ShownNode } from '../usecases/node-ports.ts';
 import type { KubeApi } from './api.ts';
 import type { Node } from './objects.ts';
@@ -30,11 +29,4 @@ export function nodeBoard(api: KubeApi, memory: Reflector<Node>, name: string): 
 
 export function toShownNode({ metadata = {} }: Node): ShownNode {
   return { labels: metadata.labels ?? {}, annotations: metadata.annotations ?? {} };
-}
-
-/** All that the agent reads of its Node, as one text. */
-export function factsOfNode(node: Node | undefined): string {
-  const { labels, annotations } = toShownNode(node ?? {});
-  const own = Object.entries(annotations).filter(([key]) => poolOfCapacityAnnotation(key));
-  return JSON.stringify([node !== undefined, labels, own]);
 }

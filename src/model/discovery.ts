@@ -92,4 +92,4 @@ export function boundedId(id: string): string {
   return id.length <= maxIdLength ? id : `${id.slice(0, maxIdLength - 17)}-${fnv1a64(id)}`;
 }
 
-export const maxIdLength = 200;
+const maxIdLength = 200;

@@ -24,7 +24,7 @@ import { MiB } from '../support/objects.ts';
 import { rejection } from '../support/rejection.ts';
 
 const { signal } = new AbortController();
-const look = lookForMedia(runCommand);
+const look = lookForMedia(runCommand, () => undefined);
 const clean = cleanMedium(runCommand);
 
 describe('the directory of a discovery pool', function () {
@@ -255,6 +255,24 @@ describe('the directory of a discovery pool', function () {
     undo.push(() => runCommand('losetup', ['--detach', over]));
     expect((await rejection(clean(free, plan(), signal))).message).to.include(over);
     expect((await runCommand('blkid', ['-p', path])).trim()).to.include('ext4');
+  });
+
+  it('never offers or cleans a disk that a pool cuts volumes of', async () => {
+    const path = await device('raw');
+    await symlink(path, join(directory, 'raw'));
+    await ext4('disk');
+    const whose = lookForMedia(runCommand, (disk) => (disk.path === path ? 'fast' : undefined));
+    const [found] = await whose([{ name: 'found', plan: plan() }], signal);
+    const refusals = found?.entries.map(({ name, refusal }) => [name, refusal]);
+    expect(refusals).to.deep.equal([
+      ['disk', undefined],
+      ['raw', 'it belongs to pool fast'],
+    ]);
+    const unknown = lookForMedia(runCommand, () => {
+      throw new Error('not said yet');
+    });
+    const error = await rejection(unknown([{ name: 'found', plan: plan() }], signal));
+    expect(error.message).to.include('not said yet');
   });
 
   it('offers a device as Block where asked, and no filesystem then', async () => {

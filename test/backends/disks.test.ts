@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -11,6 +11,7 @@ import type { PoolDisks } from '../../src/backends/backend.ts';
 import { MiB } from '../../src/model/bytes.ts';
 import type { Disk } from '../../src/model/disk.ts';
 import { listDisks } from '../../src/platform/block-devices.ts';
+import { entryOfDevice } from '../../src/platform/device-entries.ts';
 import { rememberedDisks } from '../../src/platform/remembered-disks.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { watchFolder } from '../../src/platform/watch-folder.ts';
@@ -50,7 +51,10 @@ describe('the disks of a node, on real devices', function () {
 
   /** A pool of the node that selects `device`. */
   function pools(...names: readonly string[]): readonly PoolDisks[] {
-    const shared = { list, owners: new DiskOwners(() => true), takeInTurn: oneAtATime() };
+    const shared = {
+      ...{ list, owners: new DiskOwners(() => true), takeInTurn: oneAtATime() },
+      offeredAs: (path: string) => entryOfDevice(path, [join(root, 'found')]),
+    };
     return names.map((name) => poolDisks(name, { paths: [device] }, shared));
   }
 
@@ -124,6 +128,22 @@ describe('the disks of a node, on real devices', function () {
     const others = await Promise.all(all.map((one) => one.list(signal)));
     const owners = others.map((disks) => disks.find((one) => one.disk.path === device)?.takenBy);
     expect(owners.filter((one) => one !== undefined)).to.have.length(7);
+  });
+
+  it('leaves a blank disk alone that is offered whole', async () => {
+    const disk = await found();
+    await mkdir(join(root, 'found'));
+    await symlink('/nonexistent', join(root, 'found', 'away'));
+    await symlink(device, join(root, 'found', 'raw'));
+    const before = await checksum();
+
+    const error = await rejection(poolOf('fast').take(disk, mark, signal));
+
+    expect(error.message).to.contain(`it is offered whole as ${join(root, 'found', 'raw')}`);
+    expect(await checksum()).to.equal(before);
+    await rm(join(root, 'found', 'raw'));
+    await poolOf('fast').take(disk, mark, signal);
+    expect(await checksum()).not.to.equal(before);
   });
 
   const occupied: [string, () => Promise<unknown>, string][] = [
