@@ -91,6 +91,8 @@ export interface PoolStatusOnNode {
   total: number;
   free: number;
   largest: number;
+  /** The free pieces, where each volume lies in one. */
+  pieces?: { sizes: number[]; whole: boolean };
   volumes: number;
   /** What became of the disks that it may take. */
   disks?: PoolDiskStatus[];

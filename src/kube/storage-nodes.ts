@@ -1,5 +1,6 @@
 import { bytes } from '../model/bytes.ts';
 import { apiVersion } from '../model/names.ts';
+import { piecesOf } from '../model/pieces.ts';
 import type {
   DeviceStanding,
   NodeStanding,
@@ -23,10 +24,11 @@ export function toOrphanStanding(orphan: Orphan): OrphanStanding {
 }
 
 function toPoolStanding(pool: PoolStatusOnNode): PoolStanding {
-  const { total, free, largest, disks } = pool;
+  const { total, free, largest, disks, pieces } = pool;
   return {
     ...pool,
     ...{ total: bytes(total), free: bytes(free), largest: bytes(largest) },
+    pieces: pieces && piecesOf(pieces.sizes.map(bytes), pieces.whole),
     disks: disks?.map((disk) => ({ ...disk, bytes: bytes(disk.bytes) })),
   };
 }

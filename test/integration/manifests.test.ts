@@ -491,7 +491,7 @@ describe('the manifests in a real API server', function () {
 
     await waitFor(
       'the rules to be in force',
-      async () => (await replaced(changed(volume, 'spec.bytes', 5))).includes('never changes'),
+      async () => (await replaced(changed(volume, 'spec.bytes', 5))).includes('never shrinks'),
       { timeoutMs: 20_000 },
     );
 
