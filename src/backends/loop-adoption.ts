@@ -1,43 +1,8 @@
 import { lstat, rename } from 'node:fs/promises';
 import type { VolumeIdentity } from '../model/volume.ts';
 import { ifThere, syncDirectory } from '../platform/files.ts';
-import { ForeignVolumeError, type VolumeRequest } from '../usecases/ports.ts';
 import { imageNames, imagePath, readHeader, writeHeader } from './loop-images.ts';
-import { largeEnough, ownImage, recognise, type OwnImage, type Place } from './loop-lookup.ts';
-
-/** What there is to do so that the image `from` becomes `to`. */
-export interface Adoption {
-  readonly kind: 'done' | 'wanted';
-  readonly image: OwnImage;
-}
-
-/** @throws ForeignVolumeError when it cannot be done */
-export async function planAdoption(
-  place: Place,
-  from: VolumeIdentity,
-  to: VolumeRequest,
-): Promise<Adoption> {
-  const there = await recognise(place, to.name);
-  if (there?.volume.volumeUid === to.volumeUid) {
-    return { kind: 'done', image: enough(there, to) };
-  }
-  if (there !== undefined && to.name !== from.name) {
-    throw new ForeignVolumeError(
-      `${there.path} was made for a LocalVolume with uid ${there.volume.volumeUid}: nothing takes its place`,
-    );
-  }
-  const image = await ownImage(place, from);
-  if (image === undefined) {
-    const path = imagePath(place.directory, from.name);
-    throw new ForeignVolumeError(`${path} is not there: there is nothing to adopt`);
-  }
-  return { kind: 'wanted', image: enough(image, to) };
-}
-
-function enough(image: OwnImage, to: VolumeRequest): OwnImage {
-  largeEnough(image.volume, to);
-  return image;
-}
+import type { OwnImage, Place } from './loop-lookup.ts';
 
 /**
  * Gives an image another name and uid. Its header goes first and says which name the file had, so

@@ -1,13 +1,13 @@
-import { formatBytes } from '../model/bytes.ts';
 import {
   ForeignVolumeError,
   type BackendVolume,
+  type PoolInventory,
   type Stray,
-  type VolumeRequest,
 } from '../usecases/ports.ts';
 import type { VolumeIdentity } from '../model/volume.ts';
 import type { ImageHeader } from './loop-header.ts';
-import { readImage, type Image } from './loop-images.ts';
+import { imageNames, readImage, type Image } from './loop-images.ts';
+import { ofUid } from './shared/proven.ts';
 
 /** Where the images of one pool are. */
 export interface Place {
@@ -40,6 +40,17 @@ export async function lookAt(place: Place, name: string): Promise<OwnImage | Str
   return { ...image, own: header.value, volume: { name, volumeUid, bytes, allocatedBytes: size } };
 }
 
+/** Everything in the pool that has the form of a volume. */
+export async function lookAtAll(place: Place): Promise<PoolInventory> {
+  const names = await imageNames(place.directory);
+  const all = await Promise.all(names.map((name) => lookAt(place, name)));
+  const found = all.filter((each) => each !== undefined);
+  return {
+    volumes: found.filter((each) => 'volume' in each).map(({ volume }) => volume),
+    strays: found.filter((each) => 'reason' in each),
+  };
+}
+
 /** @throws ForeignVolumeError when the file is no volume of this pool */
 export async function recognise(place: Place, name: string): Promise<OwnImage | undefined> {
   const found = await lookAt(place, name);
@@ -52,23 +63,7 @@ export async function recognise(place: Place, name: string): Promise<OwnImage | 
 /** @throws ForeignVolumeError when the file is another volume, or none */
 export async function ownImage(
   place: Place,
-  { name, volumeUid }: VolumeIdentity,
+  identity: VolumeIdentity,
 ): Promise<OwnImage | undefined> {
-  const found = await recognise(place, name);
-  if (found !== undefined && found.volume.volumeUid !== volumeUid) {
-    throw new ForeignVolumeError(
-      `${found.path} was made for a LocalVolume with uid ${found.volume.volumeUid}, not ${volumeUid}; it is left as it is`,
-    );
-  }
-  return found;
-}
-
-/** @throws ForeignVolumeError when it has less than was asked; only growing makes it larger */
-export function largeEnough(volume: BackendVolume, { name, bytes }: VolumeRequest): BackendVolume {
-  if (volume.bytes < bytes) {
-    throw new ForeignVolumeError(
-      `${volume.name} has ${formatBytes(volume.bytes)}, ${formatBytes(bytes)} are asked for ${name}`,
-    );
-  }
-  return volume;
+  return ofUid(await recognise(place, identity.name), identity, ({ path }) => path);
 }

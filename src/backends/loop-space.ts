@@ -1,14 +1,4 @@
-import {
-  bytes,
-  formatBytes,
-  KiB,
-  MiB,
-  minusBytes,
-  roundUp,
-  sumBytes,
-  type Bytes,
-} from '../model/bytes.ts';
-import { NoSpaceError } from '../model/errors.ts';
+import { bytes, KiB, MiB, minusBytes, roundUp, sumBytes, type Bytes } from '../model/bytes.ts';
 import type { PoolUsage } from '../usecases/ports.ts';
 
 /** Where the data begins in an image: the header before it has room to grow. */
@@ -62,15 +52,4 @@ export function measure(
   const whole = bytes(Math.floor(free / blockBytes) * blockBytes);
   const largest = whole >= imageBytesFor(bytes(1)) ? whole : bytes(0);
   return { total, allocated, free, largest };
-}
-
-export function tooLittleFor(
-  needed: Bytes,
-  { free, total }: Pick<PoolUsage, 'free' | 'total'>,
-  where: string,
-): NoSpaceError {
-  return new NoSpaceError(
-    `${where} has ${formatBytes(free)} free of ${formatBytes(total)}, ` +
-      `${formatBytes(needed)} are needed (${needed - free} bytes more)`,
-  );
 }

@@ -10,14 +10,13 @@ import {
   type VolumeRequest,
 } from '../usecases/ports.ts';
 import type { Backend, BackendSurroundings } from './backend.ts';
-import { finishAdoptions, planAdoption, renameImage } from './loop-adoption.ts';
+import { finishAdoptions, renameImage } from './loop-adoption.ts';
 import { loopAttachments } from './loop-attachments.ts';
 import { eraseFile } from './loop-erase.ts';
 import { growImage, growthOf, undoGrowth } from './loop-growth.ts';
 import {
   createImage,
   filesystemSize,
-  imageNames,
   imagePath,
   imageSizes,
   readImage,
@@ -25,12 +24,14 @@ import {
   removePartialImages,
 } from './loop-images.ts';
 import { dropStaleLinks } from './loop-links.ts';
-import { largeEnough, lookAt, ownImage, recognise, type OwnImage } from './loop-lookup.ts';
+import { lookAt, lookAtAll, ownImage, recognise, type OwnImage } from './loop-lookup.ts';
 import { once } from './shared/once.ts';
+import { largeEnough, planAdoption } from './shared/proven.ts';
+import { tooLittleFor } from './shared/too-little.ts';
 import { takesNoDevices } from './shared/options.ts';
 import { checkDirectory } from './shared/pool-directory.ts';
 import { parseLoopOptions, type LoopOptions } from './loop-options.ts';
-import { dataOffset, imageBytesFor, measure, tooLittleFor, usableFor } from './loop-space.ts';
+import { dataOffset, imageBytesFor, measure, usableFor } from './loop-space.ts';
 
 /** Volumes are files of a directory, each behind a loop device: the kernel enforces their size. */
 export const loop: Backend = {
@@ -80,21 +81,14 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
 
   async function list(): Promise<PoolInventory> {
     await openDirectory();
-    const names = await imageNames(directory);
-    const all = (await Promise.all(names.map((name) => lookAt(place, name)))).filter(
-      (each) => each !== undefined,
-    );
-    return {
-      volumes: all.filter((each) => 'volume' in each).map(({ volume }) => volume),
-      strays: all.filter((each) => 'reason' in each),
-    };
+    return lookAtAll(place);
   }
 
   async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
     await openDirectory();
-    const existing = (await ownImage(place, request))?.volume;
+    const existing = await ownImage(place, request);
     if (existing !== undefined) {
-      return largeEnough(existing, request);
+      return largeEnough(existing, request).volume;
     }
     const { name, volumeUid } = request;
     const bytes = usableFor(request.bytes);
@@ -136,8 +130,10 @@ function openLoopPool(options: LoopOptions, around: BackendSurroundings): Storag
 
   async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
     await openDirectory();
-    const { kind, image } = await planAdoption(place, from, to);
-    if (kind === 'wanted') {
+    const heir = await recognise(place, to.name);
+    const own = (identity: VolumeIdentity) => ownImage(place, identity);
+    const { isDone, found: image } = await planAdoption(heir, own, { from, to });
+    if (!isDone) {
       await attachments.detachAll(image, from.name);
       try {
         await renameImage(place, image, to);

@@ -3,6 +3,7 @@ import type { VolumeIdentity } from '../model/volume.ts';
 import { ForeignVolumeError, type BackendVolume, type Stray } from '../usecases/ports.ts';
 import type { Group, LogicalVolume } from './lvm-look.ts';
 import { mirroredBytes } from './lvm-options.ts';
+import { ofUid } from './shared/proven.ts';
 
 /** What is known of volumes stands in tags, which change together with a volume or not at all. */
 export const ourTag = 'berth';
@@ -100,13 +101,7 @@ export function recognise(group: Group, pool: string, name: string): OwnVolume |
 export function ownVolume(
   group: Group,
   pool: string,
-  { name, volumeUid }: VolumeIdentity,
+  identity: VolumeIdentity,
 ): OwnVolume | undefined {
-  const found = recognise(group, pool, name);
-  if (found !== undefined && found.volume.volumeUid !== volumeUid) {
-    throw new ForeignVolumeError(
-      `${found.lv.path} was made for a LocalVolume with uid ${found.volume.volumeUid}, not ${volumeUid}; it is left as it is`,
-    );
-  }
-  return found;
+  return ofUid(recognise(group, pool, identity.name), identity, ({ lv }) => lv.path);
 }

@@ -33,9 +33,9 @@ import {
 } from './lvm-options.ts';
 import { lvmRunner } from './lvm-run.ts';
 import { emptyUsage, measure, noSpace } from './lvm-space.ts';
-import { largeEnough, planAdoption } from './lvm-adoption.ts';
 import { ownVolume, recognise, recogniseAll } from './lvm-volumes.ts';
 import { once } from './shared/once.ts';
+import { largeEnough, planAdoption } from './shared/proven.ts';
 
 /** Volumes are logical volumes of LVM, known by their tags. */
 export const lvm: Backend = {
@@ -117,7 +117,7 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     const before = await pooled.look();
     const existing = before && ownVolume(before, pool, request);
     if (existing !== undefined) {
-      return largeEnough(existing.volume, request);
+      return largeEnough(existing, request).volume;
     }
     const { group } = await pooled.settle(before, signal);
     const allocatedBytes = allocatedFor(options, request.bytes);
@@ -162,7 +162,9 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     if (group === undefined) {
       throw new ForeignVolumeError(`${from.name} is not there: there is nothing to adopt`);
     }
-    const { isDone, found } = planAdoption(group, pool, from, to);
+    const heir = recognise(group, pool, to.name);
+    const own = (identity: VolumeIdentity) => ownVolume(group, pool, identity);
+    const { isDone, found } = await planAdoption(heir, own, { from, to });
     if (!isDone) {
       await renameVolume(changeIn(group), found, to);
       await rm(link(from.name), { force: true });

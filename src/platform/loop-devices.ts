@@ -49,6 +49,15 @@ export function loopDevices(run: RunCommand): LoopDevices {
   });
 
   async function attach(file: string, offset: number): Promise<string> {
+    const device = await attachTo(file, offset);
+    // The number may have had a file before whose device somebody made read-only: that stays.
+    if ((await readFile(`/sys/block/${basename(device)}/ro`, 'utf8')).trim() !== '0') {
+      await run('blockdev', ['--setrw', device]);
+    }
+    return device;
+  }
+
+  async function attachTo(file: string, offset: number): Promise<string> {
     const args = ['--find', '--show', '--offset', String(offset), file];
     try {
       // Past the page cache, so that every byte is cached once and not twice.

@@ -187,6 +187,8 @@ describe('the disks of a node, on real devices', function () {
 
       expect(String(error)).to.contain(why);
       expect(await checksum()).to.equal(content);
+      // It would stay so for whoever gets this number next.
+      await run('blockdev', '--setrw', device);
     });
   }
 

@@ -18,6 +18,7 @@ import { loop } from '../../src/backends/loop.ts';
 import { bytes, MiB } from '../../src/model/bytes.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
 import type { ErasePolicy } from '../../src/model/volume.ts';
+import { loopDevices } from '../../src/platform/loop-devices.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { ForeignVolumeError, PoolUnusableError } from '../../src/usecases/ports.ts';
 import { waitFor } from '../cluster/wait.ts';
@@ -69,6 +70,20 @@ describe('the loop backend', () => {
       expect((await stat(path)).isBlockDevice()).to.equal(true);
       const size = await runCommand('blockdev', ['--getsize64', path]);
       expect(Number(size)).to.equal(4 * MiB);
+    });
+
+    it('can be written although its device number was read-only for somebody before', async () => {
+      const attaching = loopDevices(async (program, args, signal) => {
+        const said = await runCommand(program, args, signal);
+        if (program === 'losetup' && args.includes('--show')) {
+          await runCommand('blockdev', ['--setro', said.trim()]);
+        }
+        return said;
+      });
+      await ground.open().ensure(one, signal);
+      const device = await attaching.attach(image('pvc-1'), MiB);
+
+      expect((await runCommand('blockdev', ['--getro', device])).trim()).to.equal('0');
     });
 
     it('gives a preallocated image all its blocks, and a sparse one none of its data', async () => {

@@ -274,18 +274,24 @@ describe('a disk with errors', function () {
     expect(await kube.event('data-away-0', 'BerthDiskFailing', minute)).to.contain(
       'release-after=4s',
     );
+    const isOld = (now: Pod | undefined) => now?.metadata?.uid === metadata?.uid;
     await waitFor(
-      'away-0 to be told to end',
-      async () => (await kube.get<Pod>('Pod', 'away-0')).metadata?.deletionTimestamp,
+      'away-0 to end, or to be told to',
+      async () => {
+        const now = await kube.find<Pod>('Pod', 'away-0');
+        return !isOld(now) || now?.metadata?.deletionTimestamp !== undefined;
+      },
       { ...patient, explain: () => kube.eventTexts('data-away-0') },
     );
     // As the kubelet of the node would, which lives.
-    await kube.delete('Pod', 'away-0');
+    if (isOld(await kube.find<Pod>('Pod', 'away-0'))) {
+      await kube.delete('Pod', 'away-0');
+    }
     await waitFor(
       'away-0 to be bound elsewhere',
       async () => {
         const now = await kube.find<Pod>('Pod', 'away-0');
-        return now?.metadata?.uid !== metadata?.uid && now?.spec?.nodeName;
+        return !isOld(now) && now?.spec?.nodeName;
       },
       { ...patient, explain: () => kube.eventTexts('data-away-0') },
     );

@@ -4,6 +4,7 @@ import type { VolumeIdentity } from '../../model/volume.ts';
 import { ifThere } from '../../platform/files.ts';
 import { ForeignVolumeError, type BackendVolume } from '../../usecases/ports.ts';
 import { dataPath, folderPath, recordPath, type Place } from './folder-place.ts';
+import { ofUid } from './proven.ts';
 import { readRecord, type FolderRecord } from './folder-record.ts';
 
 /** A folder that is proven to be the volume it is named after. */
@@ -97,13 +98,7 @@ export async function recognise(place: Place, name: string): Promise<Folder | un
 /** @throws ForeignVolumeError when what stands there is another volume, or none */
 export async function ownFolder(
   place: Place,
-  { name, volumeUid }: VolumeIdentity,
+  identity: VolumeIdentity,
 ): Promise<Folder | undefined> {
-  const found = await recognise(place, name);
-  if (found !== undefined && found.volume.volumeUid !== volumeUid) {
-    throw new ForeignVolumeError(
-      `${found.path} was made for a LocalVolume with uid ${found.volume.volumeUid}, not ${volumeUid}; it is left as it is`,
-    );
-  }
-  return found;
+  return ofUid(await recognise(place, identity.name), identity, ({ path }) => path);
 }

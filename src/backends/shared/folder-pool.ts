@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises';
 import { bytes, formatBytes, minusBytes, type Bytes } from '../../model/bytes.ts';
-import { NoSpaceError } from '../../model/errors.ts';
 import type { ErasePolicy, VolumeIdentity } from '../../model/volume.ts';
 import { ensureLink } from '../../platform/files.ts';
 import {
@@ -12,7 +11,7 @@ import {
   type VolumeRequest,
 } from '../../usecases/ports.ts';
 import type { BackendSurroundings } from '../backend.ts';
-import { finishAdoptions, largeEnough, planAdoption, renameFolder } from './folder-adoption.ts';
+import { finishAdoptions, renameFolder } from './folder-adoption.ts';
 import type { FolderCut } from './folder-cut.ts';
 import { refuseIfMounted } from './folder-links.ts';
 import { allocatedFor, lookAt, ownFolder, recognise, type Folder } from './folder-lookup.ts';
@@ -22,6 +21,8 @@ import { finishRemoval, makeFolder, removeFolder, removeLeftovers } from './fold
 import { filesystemSize, measureFolders } from './folder-space.ts';
 import { lookAtAll, removableStray, toStray } from './folder-strays.ts';
 import { once } from './once.ts';
+import { largeEnough, planAdoption } from './proven.ts';
+import { tooLittleFor } from './too-little.ts';
 
 export interface FolderPoolOptions {
   readonly backend: string;
@@ -83,12 +84,9 @@ export function openFolderPool(
   }
 
   async function needFree(size: Bytes, signal: AbortSignal): Promise<void> {
-    const { free, total } = await measureNow(signal);
-    if (size > free) {
-      throw new NoSpaceError(
-        `pool ${pool} in ${directory} has ${formatBytes(free)} free of ${formatBytes(total)}, ` +
-          `${formatBytes(size)} are needed (${size - free} bytes more)`,
-      );
+    const room = await measureNow(signal);
+    if (size > room.free) {
+      throw tooLittleFor(size, room, `pool ${pool} in ${directory}`);
     }
   }
 
@@ -141,8 +139,10 @@ export function openFolderPool(
   }
 
   async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
-    const { kind, folder } = await planAdoption(place, from, to);
-    if (kind === 'wanted') {
+    const heir = await recognise(place, to.name);
+    const own = (identity: VolumeIdentity) => ownFolder(place, identity);
+    const { isDone, found: folder } = await planAdoption(heir, own, { from, to });
+    if (!isDone) {
       await detach(from.name);
       try {
         await renameFolder(place, folder, to);

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { MiB } from '../../model/bytes.ts';
@@ -6,6 +6,7 @@ import type { Disk } from '../../model/disk.ts';
 import { err, ok, type Result } from '../../model/result.ts';
 import type { RunCommand } from '../../platform/run-command.ts';
 import { createTable, markRegion, readTable } from './gpt-table.ts';
+import { blockBytes, sealedBlock } from './sealed-block.ts';
 import { zeroRegions } from './zeros.ts';
 
 /** What a disk says of itself. */
@@ -20,61 +21,24 @@ export interface Mark {
   readonly whole: boolean;
 }
 
-/**
- * The mark stands in one block at the beginning of its partition, so a power cut leaves it old or
- * new:
- *
- *     0  magic "BERTHDSK"      12  length of the JSON     48  JSON, UTF-8
- *     8  version (1)           16  SHA-256 of all the other bytes before the end of the JSON
- *
- * Numbers are little-endian and 32 bit wide. The checksum finds damage; it is no signature.
- */
-const markBytes = 4096;
-
-const magic = Buffer.from('BERTHDSK');
-const version = 1;
-const lengthAt = 12;
-const checksumAt = 16;
-const jsonAt = 48;
+/** The mark stands in the first block of its partition. */
+const block = sealedBlock('BERTHDSK', 'mark');
 
 export function encodeMark(mark: Mark): Buffer {
-  const json = Buffer.from(JSON.stringify(mark));
-  const block = Buffer.alloc(markBytes);
-  magic.copy(block);
-  block.writeUInt32LE(version, magic.length);
-  block.writeUInt32LE(json.length, lengthAt);
-  json.copy(block, jsonAt);
-  checksum(block, json.length).copy(block, checksumAt);
-  return block;
+  return block.seal(mark);
 }
 
 /** @returns the mark, nothing where these bytes are none, or why it cannot be trusted */
-export function parseMark(block: Buffer): Result<Mark | undefined, string> {
-  if (block.length < markBytes || !block.subarray(0, magic.length).equals(magic)) {
+export function parseMark(bytes: Buffer): Result<Mark | undefined, string> {
+  const content = block.open(bytes);
+  if (content === undefined) {
     return ok(undefined);
   }
-  const found = block.readUInt32LE(magic.length);
-  if (found !== version) {
-    return err(`its mark has version ${found}, this program knows version ${version}`);
-  }
-  const length = block.readUInt32LE(lengthAt);
-  const isSound =
-    jsonAt + length <= markBytes &&
-    checksum(block, length).equals(block.subarray(checksumAt, jsonAt));
-  return isSound
-    ? readFields(block.subarray(jsonAt, jsonAt + length).toString())
-    : err('its mark is damaged: the checksum does not match');
+  return content.ok ? readFields(content.value) : content;
 }
 
-function checksum(block: Buffer, jsonLength: number): Buffer {
-  return createHash('sha256')
-    .update(block.subarray(0, checksumAt))
-    .update(block.subarray(jsonAt, jsonAt + jsonLength))
-    .digest();
-}
-
-function readFields(json: string): Result<Mark, string> {
-  const { pool, table, whole } = JSON.parse(json) as Partial<Record<keyof Mark, unknown>>;
+function readFields(fields: unknown): Result<Mark, string> {
+  const { pool, table, whole } = (fields ?? {}) as Partial<Record<keyof Mark, unknown>>;
   return typeof pool === 'string' && typeof table === 'string' && typeof whole === 'boolean'
     ? ok({ pool, table, whole })
     : err('its mark lacks a field');
@@ -84,9 +48,9 @@ function readFields(json: string): Result<Mark, string> {
 export async function readMark(path: string): Promise<Result<Mark | undefined, string>> {
   const handle = await open(path, constants.O_RDONLY);
   try {
-    const block = Buffer.alloc(markBytes);
-    const { bytesRead } = await handle.read(block, 0, markBytes, markRegion.start);
-    return parseMark(block.subarray(0, bytesRead));
+    const bytes = Buffer.alloc(blockBytes);
+    const { bytesRead } = await handle.read(bytes, 0, blockBytes, markRegion.start);
+    return parseMark(bytes.subarray(0, bytesRead));
   } finally {
     await handle.close();
   }
@@ -95,7 +59,7 @@ export async function readMark(path: string): Promise<Result<Mark | undefined, s
 async function writeMark(path: string, mark: Mark): Promise<void> {
   const handle = await open(path, constants.O_RDWR);
   try {
-    await handle.write(encodeMark(mark), 0, markBytes, markRegion.start);
+    await handle.write(encodeMark(mark), 0, blockBytes, markRegion.start);
     await handle.sync();
   } finally {
     await handle.close();

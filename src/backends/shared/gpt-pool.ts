@@ -17,6 +17,7 @@ import { gptDisks, type PoolLook } from './gpt-look.ts';
 import { createOn, erasePlaced, renamePlaced } from './gpt-changes.ts';
 import type { OwnDisk } from './gpt-disks.ts';
 import { ownVolume, partitionBytesFor, recognise, type PlacedVolume } from './gpt-volumes.ts';
+import { largeEnough, planAdoption } from './proven.ts';
 
 /** Volumes are partitions of disks that belong to the pool; all that is known of them is in their tables. */
 export function openGptPool(cutting: Cutting, around: BackendSurroundings): StorageBackend {
@@ -45,9 +46,9 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
 
   async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
     const { partitions } = await disks.look();
-    const existing = ownVolume(partitions, request)?.volume;
+    const existing = ownVolume(partitions, request);
     if (existing !== undefined) {
-      return largeEnough(existing, request);
+      return largeEnough(existing, request).volume;
     }
     const wanted = partitionBytesFor(request.bytes);
     const look = await disks.settle(signal);
@@ -97,20 +98,12 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
 
   async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
     const { partitions } = await disks.look();
-    const there = recognise(partitions, to.name);
-    if (there?.volume.volumeUid === to.volumeUid) {
-      return largeEnough(there.volume, to);
+    const heir = recognise(partitions, to.name);
+    const own = (identity: VolumeIdentity) => ownVolume(partitions, identity);
+    const { isDone, found } = await planAdoption(heir, own, { from, to });
+    if (isDone) {
+      return found.volume;
     }
-    if (there !== undefined && to.name !== from.name) {
-      throw new ForeignVolumeError(
-        `${to.name} was made for a LocalVolume with uid ${there.volume.volumeUid}: nothing takes its place`,
-      );
-    }
-    const found = ownVolume(partitions, from);
-    if (found === undefined) {
-      throw new ForeignVolumeError(`${from.name} is not there: there is nothing to adopt`);
-    }
-    largeEnough(found.volume, to);
     const adopted = await renamePlaced(found, to, run);
     await rm(link(from.name), { force: true });
     return adopted;
@@ -173,13 +166,4 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
 /** Where new volumes may go. */
 function roomsOf({ own }: PoolLook): readonly Room<OwnDisk>[] {
   return own.filter(({ selected }) => selected).map((disk) => ({ disk, table: disk.table }));
-}
-
-function largeEnough(volume: BackendVolume, wanted: VolumeRequest): BackendVolume {
-  if (volume.bytes < wanted.bytes) {
-    throw new ForeignVolumeError(
-      `${volume.name} has ${formatBytes(volume.bytes)}, ${formatBytes(wanted.bytes)} are asked: volumes do not grow`,
-    );
-  }
-  return volume;
 }

@@ -7,6 +7,7 @@ import { ForeignVolumeError, type BackendVolume, type Stray } from '../../usecas
 import type { OwnDisk } from './gpt-disks.ts';
 import { volumeType, type NewPartition, type Partition } from './gpt-table.ts';
 import type { Region } from './zeros.ts';
+import { ofUid } from './proven.ts';
 
 /** A partition of ours, and where it is. */
 export interface Placed {
@@ -110,14 +111,9 @@ export function recognise({ volumes, strays }: Partitions, name: string): Placed
 /** @throws ForeignVolumeError when the partition is another volume, or none */
 export function ownVolume(
   partitions: Partitions,
-  { name, volumeUid }: VolumeIdentity,
+  identity: VolumeIdentity,
 ): PlacedVolume | undefined {
-  const found = recognise(partitions, name);
-  if (found !== undefined && found.volume.volumeUid !== volumeUid) {
-    const { on, partition, volume } = found;
-    throw new ForeignVolumeError(
-      `partition ${partition.number} of ${on.disk.path} was made for a LocalVolume with uid ${volume.volumeUid}, not ${volumeUid}; it is left as it is`,
-    );
-  }
-  return found;
+  const where = ({ on, partition }: PlacedVolume): string =>
+    `partition ${partition.number} of ${on.disk.path}`;
+  return ofUid(recognise(partitions, identity.name), identity, where);
 }
