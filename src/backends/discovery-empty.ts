@@ -1,17 +1,22 @@
-import { opendir, realpath, rmdir, unlink } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { opendir, realpath, rename, rmdir, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { errorCode, ifThere } from '../platform/files.ts';
 import { readMounts } from '../platform/mount-points.ts';
 import { openFolder, type OpenFolder } from '../platform/open-folder.ts';
 import type { RunCommand } from '../platform/run-command.ts';
-import { mediumOfMount } from './discovery-medium.ts';
+import { isKnownAs, mediumOfMount } from './discovery-medium.ts';
 
 /** Where fsck puts what it finds; mkfs of ext2, 3 and 4 makes it, and it stays. */
 const rescueFolder = 'lost+found';
 
+/** Each level that is entered is held open; what is deeper is moved up first. */
+const deepest = 64;
+
 interface Emptying {
   readonly run: RunCommand;
   readonly signal: AbortSignal;
+  readonly top: OpenFolder;
   removed: number;
 }
 
@@ -34,12 +39,12 @@ export async function emptyFilesystem(
     const mount = (await readMounts()).find((one) => one.id === folder.mountId);
     const point = join(await realpath(dirname(path)), basename(path));
     // The number of a mount alone proves nothing: the kernel gives it to the next one.
-    if (mount?.mountPoint !== point || (await mediumOfMount(mount, path, run)).id !== id) {
+    if (mount?.mountPoint !== point || !isKnownAs(id, await mediumOfMount(mount, path, run))) {
       throw new Error(`${path} is not the mount any more that was found there`);
     }
-    const work: Emptying = { run, signal, removed: 0 };
+    const work: Emptying = { run, signal, top: folder, removed: 0 };
     const keep = mount.fsType.startsWith('ext') ? rescueFolder : undefined;
-    await empty(folder, keep, work);
+    await empty(folder, { keep, depth: 0 }, work);
     const left = (await listNames(folder.path)).filter((name) => name !== keep);
     if (left.length > 0) {
       throw new Error(`${path} still holds ${left.slice(0, 3).join(', ')}`);
@@ -58,7 +63,13 @@ async function listNames(path: string): Promise<readonly string[]> {
   return names;
 }
 
-async function empty(folder: OpenFolder, keep: string | undefined, work: Emptying): Promise<void> {
+interface Level {
+  readonly depth: number;
+  /** A directory in it that stays, empty. */
+  readonly keep?: string | undefined;
+}
+
+async function empty(folder: OpenFolder, { keep, depth }: Level, work: Emptying): Promise<void> {
   let before: number;
   do {
     before = work.removed;
@@ -67,27 +78,45 @@ async function empty(folder: OpenFolder, keep: string | undefined, work: Emptyin
     for await (const entry of await opendir(folder.path, { bufferSize: 256 })) {
       work.signal.throwIfAborted();
       const path = join(folder.path, entry.name);
-      if (entry.isDirectory()) {
-        await removeFolder(folder, path, { isKept: entry.name === keep, name: entry.name }, work);
-      } else {
+      if (!entry.isDirectory()) {
         await remove(folder, path, () => unlink(path), work);
+      } else if (depth < deepest || !(await movedUp(folder, path, work))) {
+        await removeFolder(folder, { name: entry.name, depth, isKept: entry.name === keep }, work);
       }
     }
   } while (work.removed > before);
 }
 
+/** Whoever had the medium could nest more directories than this process may hold open. */
+async function movedUp(parent: OpenFolder, path: string, work: Emptying): Promise<boolean> {
+  try {
+    await remove(parent, path, () => rename(path, join(work.top.path, randomUUID())), work);
+    return true;
+  } catch (error) {
+    // Something is mounted there, or it is counted for another project.
+    if (['EBUSY', 'EXDEV'].includes(errorCode(error) ?? '')) {
+      return false;
+    }
+    throw error;
+  }
+}
+
 async function removeFolder(
   parent: OpenFolder,
-  path: string,
-  { isKept, name }: { readonly isKept: boolean; readonly name: string },
+  {
+    name,
+    depth,
+    isKept,
+  }: { readonly name: string; readonly depth: number; readonly isKept: boolean },
   work: Emptying,
 ): Promise<void> {
+  const path = join(parent.path, name);
   const folder = await openFolder(path);
   try {
     if (folder.mountId !== parent.mountId) {
       throw new Error(`something else is mounted at ${name} below it, which is left alone`);
     }
-    await empty(folder, undefined, work);
+    await empty(folder, { depth: depth + 1 }, work);
   } finally {
     await folder.close();
   }

@@ -9,43 +9,44 @@ import type { VolumeMode } from '../model/volume.ts';
 import { listDisks } from '../platform/block-devices.ts';
 import { deviceNumber, readDevice, whoUses } from '../platform/device-facts.ts';
 import { errorCode } from '../platform/files.ts';
-import { readMounts, type Mount } from '../platform/mount-points.ts';
+import { loopDevices, type LoopDevice } from '../platform/loop-devices.ts';
+import { readMounts, readMountsOfNode, type Mount } from '../platform/mount-points.ts';
 import type { RunCommand } from '../platform/run-command.ts';
-import type { FoundEntry, FoundPool, LookForMedia } from '../usecases/discovery-ports.ts';
+import type { FoundPool, LookForMedia } from '../usecases/discovery-ports.ts';
+import { judged, type Seen } from './discovery-judge.ts';
 import {
+  extentOfDirectory,
   isWithin,
   mediumOfDevice,
   mediumOfMount,
-  overlap,
-  placeOf,
-  type Extent,
+  type Medium,
 } from './discovery-medium.ts';
-
-interface Seen extends FoundEntry {
-  readonly extent?: Extent;
-}
+import { ownersOfMedia, type OwnerOf, type PoolsThatCut } from './discovery-owners.ts';
 
 interface Around {
   readonly mounts: readonly Mount[];
+  /** Those of the node as well. */
+  readonly nodeMounts: readonly Mount[];
   readonly disks: readonly Disk[];
+  readonly loops: readonly LoopDevice[];
   readonly run: RunCommand;
-  readonly whoHas: WhoHas;
+  readonly ownerOf: OwnerOf;
 }
-
-/**
- * The pool of disks that has a disk.
- *
- * @throws Error where that is not known yet
- */
-export type WhoHas = (disk: Disk) => string | undefined;
 
 const nothing = bytes(0);
 
 /** Looks at all entries of all pools at once: only so are two that share a medium seen. */
-export function lookForMedia(run: RunCommand, whoHas: WhoHas): LookForMedia {
-  const list = listDisks(run);
+export function lookForMedia(run: RunCommand, cutting: PoolsThatCut): LookForMedia {
+  const listed = listDisks(run);
+  const loops = loopDevices(run);
   return async (pools, signal) => {
-    const around = { mounts: await readMounts(), disks: await list(), run, whoHas };
+    const [mounts, disks] = await Promise.all([readMounts(), listed()]);
+    const around = {
+      ...{ mounts, disks, run },
+      nodeMounts: await readMountsOfNode(),
+      loops: await loops.list(),
+      ownerOf: await ownersOfMedia(cutting, { mounts, disks }),
+    };
     const seen: { pool: DiscoveryPool; entries: readonly Seen[]; problem?: string | undefined }[] =
       [];
     for (const pool of pools) {
@@ -56,7 +57,7 @@ export function lookForMedia(run: RunCommand, whoHas: WhoHas): LookForMedia {
     return seen.map(({ pool, entries, problem }): FoundPool => ({
       pool: pool.name,
       problem,
-      entries: entries.map((entry) => withoutExtent(judged(entry, all))),
+      entries: entries.map((entry) => judged(entry, all)),
     }));
   };
 }
@@ -105,10 +106,9 @@ async function seenAs(name: string, plan: DiscoveryPool['plan'], around: Around)
 }
 
 /** What a pool cuts volumes of is never offered whole, used or not. */
-function unlessOwned(entry: Seen, { disks, whoHas }: Around): Seen {
-  const disk = disks.find(({ path }) => entry.kind === 'device' && path === entry.source);
-  const owner = disk && whoHas(disk);
-  return owner === undefined ? entry : { ...entry, refusal: `it belongs to pool ${owner}` };
+function unlessOwned(entry: Seen, { ownerOf }: Around): Seen {
+  const why = entry.extent && ownerOf(entry.extent);
+  return why === undefined ? entry : { ...entry, refusal: why };
 }
 
 interface Named {
@@ -127,33 +127,39 @@ function whatElse(isLink: boolean, isDirectory: boolean): string {
     : 'it is neither a mount point nor a block device, or a link to one';
 }
 
-async function device(named: Named, number: string, { disks, run }: Around): Promise<Seen> {
+async function device(named: Named, number: string, around: Around): Promise<Seen> {
+  const { disks, loops, run } = around;
   const facts = await readDevice(number);
   if (facts === undefined || facts.bytes === 0) {
     return refused(named, 'the device has no medium', { kind: 'device' });
   }
-  const { id, extent } = await mediumOfDevice(facts, disks, run);
-  const use = await whoUses(facts.path);
+  const medium = await mediumOfDevice(facts, disks, run);
+  const use = await whoUses({ path: facts.path, names: [named.path] }, loops);
   return {
-    ...named,
-    ...{ kind: 'device', id, extent, bytes: facts.bytes, source: facts.path, use },
+    ...{ ...named, ...known(medium) },
+    ...{ kind: 'device', bytes: facts.bytes, source: facts.path, use },
     ...(facts.readOnly && { refusal: 'the device is read-only' }),
   };
 }
 
+/** What cannot be told from another medium is never touched. */
+function known({ id, extent }: Medium): Pick<Seen, 'id' | 'extent' | 'refusal'> {
+  return id.ok ? { id: id.value, extent } : { extent, refusal: id.error };
+}
+
 async function filesystem(named: Named, directory: string, around: Around): Promise<Seen> {
-  const { mounts, run } = around;
+  const { mounts, nodeMounts, run } = around;
   const point = join(await realpath(directory), named.name);
   const mount = mounts.filter((one) => one.mountPoint === point).at(-1);
   if (mount === undefined) {
     return refused(named, 'it is a directory, and nothing is mounted on it');
   }
-  const { id, extent } = await mediumOfMount(mount, named.path, run);
+  const medium = await mediumOfMount(mount, named.path, run);
   const { blocks, bsize } = await statfs(named.path);
   const seen: Seen = {
-    ...named,
-    ...{ kind: 'filesystem', id, extent, bytes: bytes(blocks * bsize) },
-    use: podMount(mount, mounts),
+    ...{ ...named, ...known(medium) },
+    ...{ kind: 'filesystem', bytes: bytes(blocks * bsize) },
+    use: podMount(mount, nodeMounts),
   };
   const why = await whyNotOffered(named, mount, { directory, mounts });
   return why === undefined ? seen : { ...seen, refusal: why };
@@ -164,8 +170,8 @@ async function whyNotOffered(
   mount: Mount,
   { directory, mounts }: { directory: string; mounts: readonly Mount[] },
 ): Promise<string | undefined> {
-  const place = await placeOf(directory, mounts);
-  if (place?.device === mount.device && isWithin(place.root, mount.root)) {
+  const place = await extentOfDirectory(directory, mounts);
+  if (place?.number === mount.device && isWithin(place.root ?? '', mount.root)) {
     return `it holds the directory ${directory} itself`;
   }
   if (mode === 'Block') {
@@ -183,25 +189,4 @@ function podMount(entry: Mount, mounts: readonly Mount[]): string | undefined {
       one.mountPoint.includes('/volumes/kubernetes.io~'),
   )?.mountPoint;
   return point && `it is mounted at ${point}`;
-}
-
-/** Two that share a part are both refused: nobody can say whose it is. Of two names, one counts. */
-function judged(entry: Seen, all: readonly Seen[]): Seen {
-  const { extent, id } = entry;
-  if (extent === undefined || entry.refusal !== undefined) {
-    return entry;
-  }
-  const others = all.filter((one) => one !== entry && one.id !== undefined);
-  const namesake = others.find((one) => one.id === id && all.indexOf(one) < all.indexOf(entry));
-  if (namesake) {
-    return { ...entry, id: undefined, refusal: `it is the same medium as ${namesake.path}` };
-  }
-  const shared = others.find(
-    (one) => one.id !== id && one.extent !== undefined && overlap(one.extent, extent),
-  );
-  return shared ? { ...entry, refusal: `it shares its medium with ${shared.path}` } : entry;
-}
-
-function withoutExtent({ extent: _, ...entry }: Seen): FoundEntry {
-  return entry;
 }

@@ -1,11 +1,13 @@
+import { realpath, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { boundedId } from '../model/discovery.ts';
 import type { Disk } from '../model/disk.ts';
-import { probe, readDevice, type DeviceFacts } from '../platform/device-facts.ts';
-import { deviceNumber } from '../platform/device-facts.ts';
+import { describeError } from '../model/errors.ts';
+import { err, ok, type Result } from '../model/result.ts';
+import { deviceNumber, probe, readDevice, type DeviceFacts } from '../platform/device-facts.ts';
 import { ifThere } from '../platform/files.ts';
 import { mountHolding, type Mount } from '../platform/mount-points.ts';
 import type { RunCommand } from '../platform/run-command.ts';
-import { realpath, stat } from 'node:fs/promises';
 
 /** Where a medium lies, so that two that share a part are seen. */
 export interface Extent {
@@ -18,29 +20,46 @@ export interface Extent {
 }
 
 export interface Medium {
-  readonly id: string;
+  /** What it is known by, or why nothing tells it from another one. */
+  readonly id: Result<string, string>;
   readonly extent: Extent;
+}
+
+/** One that nothing tells from another one is known as none. */
+export function isKnownAs(id: string, medium: Medium): boolean {
+  return medium.id.ok && medium.id.value === id;
 }
 
 /**
  * What a mounted filesystem is known by: the UUID that is written in it, and the part that the
- * mount shows. One that has none, as in memory, is known by where it is.
+ * mount shows. One that is on no device is known by what it was mounted from, and where.
  */
 export async function mediumOfMount(mount: Mount, path: string, run: RunCommand): Promise<Medium> {
   const device = await deviceUnder(mount);
+  const extent = extentOf(mount.device, mount.root, device);
   const part = mount.root === '/' ? '' : `:${mount.root}`;
-  const extent = {
-    number: mount.device,
-    devices: device ? [device.number, ...device.below] : [],
-    root: mount.root,
-  };
-  const uuid = device && (await probe(device.path, run))['UUID'];
-  if (uuid) {
-    return { id: boundedId(`fs-${uuid}${part}`), extent };
+  if (device === undefined) {
+    const { fsType, source } = mount;
+    const id =
+      fsType === 'zfs' ? `zfs-${source}${part}` : `mount-${fsType}-${source}${part}@${path}`;
+    return { id: ok(boundedId(id)), extent };
   }
-  const id =
-    mount.fsType === 'zfs' ? `zfs-${mount.source}${part}` : `mount-${mount.fsType}-${path}`;
-  return { id: boundedId(id), extent };
+  return { id: await named(() => filesystemName(device, part, run)), extent };
+}
+
+function extentOf(number: string, root: string, device: DeviceFacts | undefined): Extent {
+  return { number, root, devices: device ? [device.number, ...device.below] : [] };
+}
+
+async function filesystemName(
+  { path }: DeviceFacts,
+  part: string,
+  run: RunCommand,
+): Promise<Result<string, string>> {
+  const uuid = (await probe(path, run))['UUID'];
+  return uuid
+    ? ok(`fs-${uuid}${part}`)
+    : err(`the filesystem on ${path} has no UUID: nothing tells it from another one`);
 }
 
 /** Some filesystems, as btrfs, have a device number of their own and name their device. */
@@ -55,7 +74,7 @@ async function deviceUnder({ device, source }: Mount): Promise<DeviceFacts | und
 
 /**
  * What a device is known by: the mark of the partition, the serial numbers of the disk, or what
- * the kernel made it of. Its path alone where it has nothing of this.
+ * the kernel made it of. Never its path, which is another disk's after the next reboot.
  */
 export async function mediumOfDevice(
   device: DeviceFacts,
@@ -63,20 +82,38 @@ export async function mediumOfDevice(
   run: RunCommand,
 ): Promise<Medium> {
   const extent = { number: device.number, devices: [device.number, ...device.below] };
-  return { id: boundedId(await nameOf(device, disks, run)), extent };
+  return { id: await named(() => deviceName(device, disks, run)), extent };
 }
 
-async function nameOf(
+/** MBR numbers partitions by the number of the table, which is zero where nobody gave it one. */
+const noMark = /^0+-/;
+
+async function deviceName(
   { made, path, partition }: DeviceFacts,
   disks: readonly Disk[],
   run: RunCommand,
-): Promise<string> {
+): Promise<Result<string, string>> {
   if (partition !== undefined) {
-    const uuid = (await probe(path, run))['PART_ENTRY_UUID'];
-    return uuid ? `part-${uuid}` : `path-${path}`;
+    const uuid = (await probe(path, run))['PART_ENTRY_UUID'] ?? '';
+    return uuid === '' || noMark.test(uuid)
+      ? err('its partition table gives it no mark: nothing tells it from another partition')
+      : ok(`part-${uuid}`);
   }
   const disk = disks.find((one) => one.path === path && one.hasStableId);
-  return made ?? disk?.id ?? `path-${path}`;
+  const name = made ?? disk?.id;
+  return name === undefined
+    ? err('it has no serial number that is its own: nothing tells it from another disk')
+    : ok(name);
+}
+
+/** Where it lies counts although it cannot be read: nobody else is offered a part of it. */
+async function named(name: () => Promise<Result<string, string>>): Promise<Result<string, string>> {
+  try {
+    const found = await name();
+    return found.ok ? ok(boundedId(found.value)) : found;
+  } catch (error) {
+    return err(describeError(error));
+  }
 }
 
 /** Whether cleaning one of them would touch the other. */
@@ -89,21 +126,30 @@ export function overlap(a: Extent, b: Extent): boolean {
   return isOn(a, b) || isOn(b, a);
 }
 
+/** Whether they are one and the same, by two names. */
+export function isSamePlace(a: Extent, b: Extent): boolean {
+  return a.number === b.number && a.root === b.root;
+}
+
 export function isWithin(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder.endsWith('/') ? folder : `${folder}/`);
 }
 
-/** The mount that shows `path`, and where in its filesystem that is. */
-export async function placeOf(
+/** Where a directory lies, or would lie if it was made now; its name may have symbolic links in it. */
+export async function extentOfDirectory(
   path: string,
   mounts: readonly Mount[],
-): Promise<{ readonly device: string; readonly root: string } | undefined> {
-  const real = await realpath(path);
+): Promise<Extent | undefined> {
+  const real = await resolved(path);
   const mount = mountHolding(real, mounts);
   if (mount === undefined) {
     return undefined;
   }
   const inside = real.slice(mount.mountPoint === '/' ? 0 : mount.mountPoint.length);
   const root = `${mount.root === '/' ? '' : mount.root}${inside}` || '/';
-  return { device: mount.device, root };
+  return extentOf(mount.device, root, await deviceUnder(mount));
+}
+
+async function resolved(path: string): Promise<string> {
+  return (await ifThere(realpath(path))) ?? join(await resolved(dirname(path)), basename(path));
 }

@@ -11,7 +11,7 @@ export function cleanMedium(run: RunCommand): CleanMedium {
       throw new Error(use);
     }
     if (kind === 'device') {
-      return wipeDevice({ path: source, id, bytes }, clean.device, run, signal);
+      return wipeDevice({ path: source, entry: path, id, bytes }, clean.device, run, signal);
     }
     return clean.filesystem === 'none'
       ? 'its files are left as they are'

@@ -32,6 +32,8 @@ export function listenToDiscovery(state: ClusterState, tell: Tell): void {
     );
     if (was !== is) {
       enqueue((after ?? before)?.metadata.name ?? '');
+      // What one node was asked to clean is offered on no other one.
+      (before?.spec?.clean ?? []).flatMap(({ id }) => nodesWith(id, state)).forEach(enqueue);
       const found = [before, after].flatMap((one) => one?.status?.discovered ?? []);
       found.forEach(({ pool }) => tell('pool-status', pool));
     }
@@ -63,15 +65,20 @@ function labelsOf(node: Node | undefined): string | undefined {
   return node && JSON.stringify(node.metadata?.labels);
 }
 
+/** The nodes that tell of a medium of that id. */
+function nodesWith(id: string | undefined, { storageNodes }: ClusterState): readonly string[] {
+  return [...storageNodes.list()].flatMap(({ metadata, status }) =>
+    status?.discovered?.some(({ entries }) => entries.some((entry) => entry.id === id))
+      ? [metadata.name]
+      : [],
+  );
+}
+
 function nodesConcerned(volume: PersistentVolume, state: ClusterState): readonly string[] {
   const { annotations = {} } = volume.metadata ?? {};
   const own = nodeOfMedium(volume);
   if (own !== undefined) {
-    const id = annotations[mediumAnnotation];
-    const others = [...state.storageNodes.list()].filter(({ status }) =>
-      status?.discovered?.some(({ entries }) => entries.some((entry) => entry.id === id)),
-    );
-    return [own, ...others.map(({ metadata }) => metadata.name)];
+    return [own, ...nodesWith(annotations[mediumAnnotation], state)];
   }
   return annotations[provisionedByAnnotation] === provisioner
     ? []

@@ -34,3 +34,12 @@ export function whoHasDisk(
   }
   return owners.otherThan('', disk.id);
 }
+
+/** Where pools of this node that cut volumes keep their files. */
+export function directoriesOfPools(
+  pools: Pick<NodePools, 'list'>,
+): readonly { readonly pool: string; readonly directory: string }[] {
+  return pools
+    .list()
+    .flatMap(({ name, directory }) => (directory === undefined ? [] : [{ pool: name, directory }]));
+}

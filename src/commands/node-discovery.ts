@@ -48,7 +48,7 @@ export function discoveryLoop(parts: NodeParts, config: NodeConfig, log: Log): D
     declared().flatMap(({ name, parsed }) =>
       parsed.ok ? [] : [{ pool: name, problem: parsed.error, entries: [] }],
     );
-  const look = lookForMedia(runCommand, parts.whoHas);
+  const look = lookForMedia(runCommand, parts.cutting);
   const tender = new DiscoveryTender({
     ...{ node, pools, board, log, events: parts.events, now: Date.now },
     look: async (known, signal) => [

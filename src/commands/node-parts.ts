@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
-import type { WhoHas } from '../backends/discovery-look.ts';
+import type { PoolsThatCut } from '../backends/discovery-owners.ts';
 import { isDiscoverySpec } from '../backends/discovery-options.ts';
 import { DiskOwners, tellingOwners } from '../backends/shared/disk-owners.ts';
 import { limited } from '../backends/shared/limited.ts';
@@ -43,7 +43,7 @@ import type {
   PurgeRequests,
 } from '../usecases/node-ports.ts';
 import type { EventSink, Log, StorageBackend } from '../usecases/ports.ts';
-import { discoveryDirectories, whoHasDisk } from './disk-claims.ts';
+import { directoriesOfPools, discoveryDirectories, whoHasDisk } from './disk-claims.ts';
 import { atSteps, commandsAtSteps, nodeSteps } from './fault-steps.ts';
 import { nodeMemory, type NodeMemory } from './node-memory.ts';
 
@@ -68,7 +68,8 @@ export interface NodeParts {
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
   readonly disks: RememberedDisks;
-  readonly whoHas: WhoHas;
+  /** What they have is offered to nobody whole. */
+  readonly cutting: PoolsThatCut;
   /** What has not been read from the API server yet. */
   readonly notSynced: () => readonly string[];
   readonly events: EventSink;
@@ -162,7 +163,10 @@ export function nodeParts(
     lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
     disks,
-    whoHas: (disk) => whoHasDisk(disk, pools, owners),
+    cutting: {
+      whoHas: (disk) => whoHasDisk(disk, pools, owners),
+      directories: () => directoriesOfPools(pools),
+    },
     refreshPools: (): void => {
       const held = new Set([
         ...volumes.list().map(({ spec }) => spec.pool),

@@ -1,6 +1,5 @@
 import { EventEmitter, once } from 'node:events';
 import { Registry } from 'prom-client';
-
 import type { SettingValues } from '../config/settings.ts';
 import type { webhookSettings } from '../config/webhook-settings.ts';
 import { listen, type Listening } from '../http/listen.ts';

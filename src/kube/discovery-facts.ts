@@ -1,4 +1,4 @@
-import type { DiscoveryPlan, DiscoveryPool } from '../model/discovery.ts';
+import { canMove, type DiscoveryPlan, type DiscoveryPool } from '../model/discovery.ts';
 import { hostnameLabel, mediumAnnotation, mediumNodeAnnotation } from '../model/names.ts';
 import { selectsNode } from '../model/pool-selector.ts';
 import type { Result } from '../model/result.ts';
@@ -106,19 +106,33 @@ function whyNoClass(plan: DiscoveryPlan, found: StorageClass | undefined): strin
     : `${about}, with volumeBindingMode ${found.volumeBindingMode ?? 'Immediate'}: only WaitForFirstConsumer is allowed`;
 }
 
-/** A disk that was moved: its last PersistentVolume has to go before it is offered here. */
+/**
+ * A disk that was moved: its last PersistentVolume has to go before it is offered here, and what
+ * another node was asked to clean is not clean here.
+ */
 function elsewhere(node: string, id: string, state: FactsState): string | undefined {
-  for (const { metadata } of state.persistentVolumes.list()) {
-    const { annotations = {}, name } = metadata ?? {};
-    const other = annotations[mediumNodeAnnotation];
-    if (annotations[mediumAnnotation] === id && other !== undefined && other !== node) {
-      const found = state.storageNodes.get(other)?.status?.discovered ?? [];
-      // Both have it: a copy, made with the mark of the first one.
-      const isCopy = found.some(({ entries }) => entries.some((entry) => entry.id === id));
-      if (!isCopy) {
-        return name;
-      }
-    }
+  if (!canMove(id)) {
+    return undefined;
   }
-  return undefined;
+  const claims = [
+    ...[...state.persistentVolumes.list()].flatMap(({ metadata }) => {
+      const { annotations = {}, name = '' } = metadata ?? {};
+      return annotations[mediumAnnotation] === id
+        ? [{ name, other: annotations[mediumNodeAnnotation] }]
+        : [];
+    }),
+    ...[...state.storageNodes.list()].flatMap(({ metadata, spec }) =>
+      (spec?.clean ?? [])
+        .filter((request) => request.id === id)
+        .map(({ volume }) => ({ name: volume, other: metadata.name })),
+    ),
+  ];
+  return claims.find(({ other }) => other !== undefined && other !== node && !has(other, id, state))
+    ?.name;
+}
+
+/** Both have it: a copy, made with the mark of the first one. */
+function has(node: string, id: string, { storageNodes }: FactsState): boolean {
+  const found = storageNodes.get(node)?.status?.discovered ?? [];
+  return found.some(({ entries }) => entries.some((entry) => entry.id === id));
 }

@@ -87,6 +87,11 @@ export function mediumVolumeName(node: string, id: string): string {
   return `disk-${fnv1a64(`${node}\n${id}`)}`;
 }
 
+/** Whether a medium of that id can turn up on another node: others are known by where they are. */
+export function canMove(id: string): boolean {
+  return !/^(loop|mount)-/.test(id);
+}
+
 /** An id that fits everywhere: a long one is cut and made unique by a hash of the whole. */
 export function boundedId(id: string): string {
   return id.length <= maxIdLength ? id : `${id.slice(0, maxIdLength - 17)}-${fnv1a64(id)}`;

@@ -1,9 +1,9 @@
 import { constants, type BigIntStats } from 'node:fs';
-import { open, readdir, readFile, realpath } from 'node:fs/promises';
+import { open, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { bytes, type Bytes } from '../model/bytes.ts';
 import { errorCode, ifThere } from './files.ts';
-import { fileIdentity } from './loop-devices.ts';
+import { fileIdentity, type LoopDevice } from './loop-devices.ts';
 import { CommandError, type RunCommand } from './run-command.ts';
 
 /** What the kernel shows of a block device below /sys/dev/block. */
@@ -96,17 +96,27 @@ export async function probe(
   }
 }
 
-/** Who uses a device: the kernel for a mount or another device, or a loop device on top of it. */
-export async function whoUses(path: string): Promise<string | undefined> {
-  for (const name of await readdir('/sys/block')) {
-    const file = name.startsWith('loop')
-      ? await ifThere(readFile(`/sys/block/${name}/loop/backing_file`, 'utf8'))
-      : undefined;
-    // kubelet puts one over each device that a pod has as a device.
-    if (file !== undefined && (await realpath(file.trim()).catch(() => '')) === path) {
-      return `/dev/${name} is on top of it`;
-    }
-  }
+/**
+ * Who uses a device: the kernel for a mount or another device, or a loop device on top of it.
+ *
+ * @param path - the kernel's own path of it
+ * @param names - all files that stand for it
+ */
+export async function whoUses(
+  { path, names }: { readonly path: string; readonly names: readonly string[] },
+  loops: readonly LoopDevice[],
+): Promise<string | undefined> {
+  const files = await Promise.all(
+    [path, ...names].map(async (name) => fileIdentity(await stat(name, { bigint: true }))),
+  );
+  // kubelet puts one over each device that a pod has as a device, at a path that is only kubelet's:
+  // the kernel does not take that for use of the device.
+  const over = loops.find(({ file }) => files.includes(file));
+  return over === undefined ? whoHolds(path) : `${over.path} is on top of it`;
+}
+
+/** Whether the kernel holds a device, for a mount in whatever mount namespace or another device. */
+export async function whoHolds(path: string): Promise<string | undefined> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_EXCL);
     await handle.close();
@@ -118,3 +128,15 @@ export async function whoUses(path: string): Promise<string | undefined> {
     throw error;
   }
 }
+
+/** What loop devices lie on, as far as that may be a device. */
+export async function loopsOverDevices(): Promise<readonly string[]> {
+  const names = (await readdir('/sys/block')).filter((name) => name.startsWith('loop'));
+  const files = await Promise.all(
+    names.map((name) => ifThere(readFile(`/sys/block/${name}/loop/backing_file`, 'utf8'))),
+  );
+  return files.flatMap((file) => (file && overDevice.test(file) ? [file.trim()] : []));
+}
+
+/** A device file, or kubelet's own name of one. */
+const overDevice = /^\/dev\/|\/volumeDevices\//;

@@ -1,8 +1,8 @@
 import { watch, type FSWatcher } from 'node:fs';
 import { readdir, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readDevice, deviceNumber, whoUses } from './device-facts.ts';
-import { readMounts } from './mount-points.ts';
+import { deviceNumber, loopsOverDevices, readDevice, whoHolds } from './device-facts.ts';
+import { readMountsOfNode } from './mount-points.ts';
 
 /** As many stand in one text: a directory with more is looked at as a whole anyway. */
 const most = 1024;
@@ -12,13 +12,13 @@ const most = 1024;
  * Two equal texts mean that it is not worth looking closer.
  */
 export async function signsOf(directories: readonly string[]): Promise<string> {
-  const mounts = (await readMounts()).filter(
+  const mounts = (await readMountsOfNode()).filter(
     ({ mountPoint }) =>
       directories.some((one) => mountPoint.startsWith(`${one}/`)) ||
       mountPoint.includes('/volumes/kubernetes.io~'),
   );
   const entries = await Promise.all(directories.map(signOfDirectory));
-  return JSON.stringify([mounts, entries]);
+  return JSON.stringify([mounts, entries, await loopsOverDevices()]);
 }
 
 async function signOfDirectory(directory: string): Promise<unknown> {
@@ -35,7 +35,7 @@ async function signOfEntry(path: string): Promise<unknown> {
     const stats = await stat(path, { bigint: true });
     if (stats.isBlockDevice()) {
       const facts = await readDevice(deviceNumber(stats));
-      return [path, facts, facts && (await whoUses(facts.path))];
+      return [path, facts, facts && (await whoHolds(facts.path))];
     }
     const { blocks } = await statfs(path);
     return [path, String(stats.dev), String(stats.ino), blocks];

@@ -23,6 +23,15 @@ export function readMounts(): Promise<readonly Mount[]> {
 }
 
 /**
+ * All that this process sees and all that the node itself sees: what kubelet has mounted for pods,
+ * wherever it does that. Most are in both.
+ */
+export async function readMountsOfNode(): Promise<readonly Mount[]> {
+  const all = await Promise.all([mountsOf('self'), mountsOf('1')]);
+  return all.flat();
+}
+
+/**
  * Where this process sees mounts of one filesystem, by its device number as `8:1`.
  */
 export async function mountPointsOf(device: string): Promise<readonly string[]> {

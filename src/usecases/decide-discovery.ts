@@ -4,6 +4,7 @@ import {
   type DiscoveredEntry,
   type DiscoveryPool,
 } from '../model/discovery.ts';
+import { parseGlob } from '../model/glob.ts';
 import { decideVolume } from './decide-medium.ts';
 import {
   entryOf,
@@ -43,11 +44,12 @@ function decideOffers(pool: OfferedPool, facts: DiscoveryFacts): readonly Discov
 
 /** Whether an entry can become a new PersistentVolume: nobody has, had or wants it. */
 export function mayBeOffered(
-  { id, path, state, busy }: DiscoveredEntry,
+  entry: DiscoveredEntry,
   { plan }: DiscoveryPool,
   facts: Pick<DiscoveryFacts, 'node' | 'requests' | 'volumes' | 'elsewhere'>,
 ): boolean {
-  if (id === undefined || state !== 'available' || busy === true) {
+  const { id, path, state, busy } = entry;
+  if (id === undefined || state !== 'available' || busy === true || !isAskedFor(entry, plan)) {
     return false;
   }
   const name = mediumVolumeName(facts.node, id);
@@ -59,6 +61,14 @@ export function mayBeOffered(
     whyShared(plan, facts.volumes) === undefined &&
     facts.elsewhere(id) === undefined
   );
+}
+
+/** What an agent told before it knew how the pool is now is not of this pool any more. */
+function isAskedFor(
+  { name, mode }: DiscoveredEntry,
+  { namePattern, volumeMode }: DiscoveryPool['plan'],
+): boolean {
+  return mode === volumeMode && parseGlob(namePattern)?.(name) === true;
 }
 
 /** Two who make volumes of one directory would make two of one medium. */

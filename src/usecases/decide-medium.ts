@@ -1,3 +1,4 @@
+import { formatBytes } from '../model/bytes.ts';
 import type { DiscoveredEntry, DiscoveryPool } from '../model/discovery.ts';
 import {
   entryOf,
@@ -119,8 +120,22 @@ function decideReleasedStatic(
   entry: DiscoveredEntry | undefined,
   pool: DiscoveryPool,
 ): DiscoveryAction {
-  const text = `nothing can be cleaned: ${entry?.message ?? `nothing is at ${volume.path}`}. Delete it by hand when its medium is gone for good`;
-  return entry?.id !== undefined && entry.state !== 'refused'
-    ? { kind: 'takeOver', volume, entry, pool }
-    : { kind: 'warn', volume, text };
+  if (entry?.id !== undefined && entry.state !== 'refused' && isLike(volume, entry)) {
+    return { kind: 'takeOver', volume, entry, pool };
+  }
+  const why =
+    entry?.message ??
+    (entry === undefined
+      ? `nothing is at ${volume.path}`
+      : `${entry.path} has ${formatBytes(entry.bytes)} and mode ${entry.mode}, so it is another medium`);
+  const text = `nothing can be cleaned: ${why}. Delete it by hand when its medium is gone for good`;
+  return { kind: 'warn', volume, text };
+}
+
+/**
+ * Nothing else is written down of the medium that it was made of. The static provisioner cuts a
+ * size down by less than a tenth.
+ */
+function isLike({ bytes, mode }: MediumVolume, entry: DiscoveredEntry): boolean {
+  return mode === entry.mode && bytes <= entry.bytes && entry.bytes * 0.9 <= bytes;
 }

@@ -43,7 +43,7 @@ export interface DiscoveryFacts {
   readonly requests: readonly CleanRequest[];
   /** All Local PersistentVolumes of this node. */
   readonly volumes: readonly MediumVolume[];
-  /** A PersistentVolume of another node that is of this medium, and whose node has lost it. */
+  /** A PersistentVolume of another node that is or was of this medium, which that node has lost. */
   readonly elsewhere: (id: string) => string | undefined;
 }
 

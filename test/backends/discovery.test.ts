@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import {
   chmod,
+  copyFile,
   mkdir,
   mkdtemp,
   open,
@@ -17,6 +18,7 @@ import { cleanMedium } from '../../src/backends/discovery.ts';
 import { lookForMedia } from '../../src/backends/discovery-look.ts';
 import { parseDiscoverySpec } from '../../src/backends/discovery-options.ts';
 import type { DiscoveryPlan } from '../../src/model/discovery.ts';
+import type { Disk } from '../../src/model/disk.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import type { FoundEntry } from '../../src/usecases/discovery-ports.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
@@ -24,7 +26,7 @@ import { MiB } from '../support/objects.ts';
 import { rejection } from '../support/rejection.ts';
 
 const { signal } = new AbortController();
-const look = lookForMedia(runCommand, () => undefined);
+const look = lookForMedia(runCommand, { whoHas: () => undefined, directories: () => [] });
 const clean = cleanMedium(runCommand);
 
 describe('the directory of a discovery pool', function () {
@@ -91,6 +93,9 @@ describe('the directory of a discovery pool', function () {
     await mount([path], join(directory, name));
     return path;
   }
+
+  const limitOpenFiles = (limit: string) =>
+    runCommand('prlimit', ['--pid', String(process.pid), `--nofile=${limit}:`]);
 
   it('holds mounts known by the UUID of their filesystem, wherever they are mounted', async () => {
     const path = await ext4('disk one');
@@ -254,6 +259,17 @@ describe('the directory of a discovery pool', function () {
     const over = (await runCommand('losetup', ['--find', '--show', path])).trim();
     undo.push(() => runCommand('losetup', ['--detach', over]));
     expect((await rejection(clean(free, plan(), signal))).message).to.include(over);
+    await runCommand('losetup', ['--detach', over]);
+
+    // As kubelet does: over a name of its own.
+    const name = join(root, 'volumeDevices');
+    await writeFile(name, '');
+    await runCommand('mount', ['--bind', path, name]);
+    undo.push(() => runCommand('umount', [name]));
+    const hidden = (await runCommand('losetup', ['--find', '--show', name])).trim();
+    undo.push(() => runCommand('losetup', ['--detach', hidden]));
+    expect((await entry('raw')).use).to.include(hidden);
+    expect((await rejection(clean(free, plan(), signal))).message).to.include(hidden);
     expect((await runCommand('blkid', ['-p', path])).trim()).to.include('ext4');
   });
 
@@ -261,18 +277,89 @@ describe('the directory of a discovery pool', function () {
     const path = await device('raw');
     await symlink(path, join(directory, 'raw'));
     await ext4('disk');
-    const whose = lookForMedia(runCommand, (disk) => (disk.path === path ? 'fast' : undefined));
+    const directories = () => [];
+    const whoHas = (disk: Disk) => (disk.path === path ? 'fast' : undefined);
+    const whose = lookForMedia(runCommand, { whoHas, directories });
     const [found] = await whose([{ name: 'found', plan: plan() }], signal);
     const refusals = found?.entries.map(({ name, refusal }) => [name, refusal]);
     expect(refusals).to.deep.equal([
       ['disk', undefined],
       ['raw', 'it belongs to pool fast'],
     ]);
-    const unknown = lookForMedia(runCommand, () => {
+    const notSaid = () => {
       throw new Error('not said yet');
-    });
+    };
+    const unknown = lookForMedia(runCommand, { whoHas: notSaid, directories });
     const error = await rejection(unknown([{ name: 'found', plan: plan() }], signal));
     expect(error.message).to.include('not said yet');
+  });
+
+  it('never offers or cleans what pools cut of a medium, or a place where they keep files', async () => {
+    const path = await ext4('disk');
+    const other = await ext4('other');
+    const parts = (whose: string | undefined, kept: string | undefined) =>
+      lookForMedia(runCommand, {
+        whoHas: (disk) => (disk.path === path ? whose : undefined),
+        directories: () => (kept === undefined ? [] : [{ pool: 'files', directory: kept }]),
+      });
+    const refusals = async (...about: Parameters<typeof parts>) => {
+      const [found] = await parts(...about)([{ name: 'found', plan: plan() }], signal);
+      return Object.fromEntries(found?.entries.map((one) => [one.name, one.refusal]) ?? []);
+    };
+
+    // A mounted part of a disk is the pool's as well.
+    expect((await refusals('fast', undefined))['disk']).to.equal('it belongs to pool fast');
+    const below = join(directory, 'other', 'not', 'yet');
+    const kept = await refusals(undefined, below);
+    expect(kept['other']).to.include(`it holds ${below} of pool files`);
+    expect(kept['disk']).to.equal(undefined);
+    await runCommand('umount', [join(directory, 'other')]);
+    await symlink(other, join(directory, 'raw'));
+    await mount([other], join(root, 'pool'));
+    expect((await refusals(undefined, join(root, 'pool')))['raw']).to.include('pool files');
+    expect((await refusals(undefined, join(root, 'folder')))['raw']).to.equal(undefined);
+  });
+
+  it('refuses what nothing tells from another medium, and a medium beside its copy', async () => {
+    const path = await device('nameless');
+    await runCommand('mkfs.ext4', ['-q', path]);
+    await runCommand('tune2fs', ['-U', 'clear', path]);
+    await mount([path], join(directory, 'nameless'));
+    const nameless = await entry('nameless');
+    expect(nameless.id).to.equal(undefined);
+    expect(nameless.refusal).to.include('no UUID');
+    await rejection(clean({ ...nameless, refusal: undefined }, plan(), signal));
+    expect(await readdir(join(directory, 'nameless'))).to.deep.equal(['lost+found']);
+
+    await ext4('disk');
+    const known = await entry('disk');
+    await runCommand('sync', ['-f', join(directory, 'disk')]);
+    await copyFile(join(root, 'disk.img'), join(root, 'copied.img'));
+    const copy = (
+      await runCommand('losetup', ['--find', '--show', join(root, 'copied.img')])
+    ).trim();
+    undo.push(() => runCommand('losetup', ['--detach', copy]));
+    await mount([copy], join(directory, 'copy'));
+    const found = await entries();
+    for (const name of ['disk', 'copy']) {
+      expect(found[name]).to.include({ id: known.id });
+      expect(found[name]?.refusal).to.include('copy');
+    }
+  });
+
+  it('empties directories that are nested deeper than it may have files open', async () => {
+    await ext4('disk');
+    const at = join(directory, 'disk');
+    await runCommand('sh', [
+      ...['-ec', 'cd "$1"; for i in $(seq 300); do mkdir d; : > f; cd -P d; done', 'sh', at],
+    ]);
+    const found = await entry('disk');
+    const args = ['--pid', String(process.pid), '--nofile', '--output', 'SOFT', '--noheadings'];
+    const before = (await runCommand('prlimit', args)).trim();
+    await limitOpenFiles('256');
+    undo.push(() => limitOpenFiles(before));
+    expect(await clean(found, plan(), signal)).to.match(/^\d+ files/);
+    expect(await readdir(at)).to.deep.equal(['lost+found']);
   });
 
   it('offers a device as Block where asked, and no filesystem then', async () => {

@@ -13,7 +13,8 @@ import { Kube } from '../support/kube.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
 import { claim, MiB, pod, storageClass } from '../support/objects.ts';
 
-const soon = { timeoutMs: 30_000, intervalMs: 20 };
+/** Long enough for another control to take the lead, too. */
+const soon = { timeoutMs: 60_000, intervalMs: 20 };
 /** For the agent of the hollow node; below what it has a folder of its own for. */
 const directory = '/var/lib/berth/found';
 const className = 'found';
@@ -254,7 +255,7 @@ describe('media that are found', function () {
         annotations: { 'pv.kubernetes.io/provisioned-by': 'local-volume-provisioner-h1-uid' },
       },
       spec: {
-        capacity: { storage: '10Mi' },
+        capacity: { storage: '13Mi' },
         accessModes: ['ReadWriteOnce'],
         persistentVolumeReclaimPolicy: 'Delete',
         storageClassName: className,
