@@ -63,12 +63,17 @@ export function mayBeOffered(
   );
 }
 
-/** What an agent told before it knew how the pool is now is not of this pool any more. */
+/**
+ * What an agent told before it knew how the pool is now is not of this pool any more. Nor is what
+ * lies elsewhere: each agent could write for the others.
+ */
 function isAskedFor(
-  { name, mode }: DiscoveredEntry,
-  { namePattern, volumeMode }: DiscoveryPool['plan'],
+  { name, path, mode }: DiscoveredEntry,
+  { directory, namePattern, volumeMode }: DiscoveryPool['plan'],
 ): boolean {
-  return mode === volumeMode && parseGlob(namePattern)?.(name) === true;
+  const isName = !['', '.', '..'].includes(name) && !name.includes('/');
+  const isInside = isName && path === `${directory}/${name}`;
+  return isInside && mode === volumeMode && parseGlob(namePattern)?.(name) === true;
 }
 
 /** Two who make volumes of one directory would make two of one medium. */

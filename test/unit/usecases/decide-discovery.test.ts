@@ -128,6 +128,51 @@ describe('deciding about media that are found', () => {
     );
   });
 
+  const entry: DiscoveredEntry = {
+    ...{ name: 'one', path: '/mnt/one', id: 'a', bytes: bytes(10 * MiB), mode: 'Filesystem' },
+    state: 'available',
+  };
+
+  const factsOf = (
+    found: DiscoveredEntry,
+    about: { readonly plan?: object; readonly volumes?: readonly MediumVolume[] } = {},
+  ): DiscoveryFacts => ({
+    ...{ node: 'n', nodeExists: true, requests: [], volumes: about.volumes ?? [] },
+    pools: [{ name: 'p', applies: true, plan: { ...plan, ...about.plan } }],
+    found: [{ pool: 'p', healthy: true, entries: [found] }],
+    elsewhere: () => undefined,
+  });
+
+  it('offers only what the pool asks for now, in its own directory', () => {
+    const kinds = (found: object, about: object = {}) =>
+      decideDiscovery(factsOf({ ...entry, ...found }, { plan: about })).map(({ kind }) => kind);
+    expect(kinds({})).to.deep.equal(['make']);
+    expect(kinds({}, { namePattern: 'two*' })).to.deep.equal([]);
+    expect(kinds({}, { volumeMode: 'Block' })).to.deep.equal([]);
+    expect(kinds({}, { directory: '/mnt/other' })).to.deep.equal([]);
+    expect(kinds({ path: '/etc' })).to.deep.equal([]);
+    expect(kinds({ name: '..', path: '/mnt/..' })).to.deep.equal([]);
+    expect(kinds({ name: 'a/b', path: '/mnt/a/b' })).to.deep.equal([]);
+  });
+
+  it('takes over no volume whose place another medium has', () => {
+    const volume: MediumVolume = {
+      ...{ name: 'local-pv-1', uid: 'u', resourceVersion: '1', pool: '', isStatic: true },
+      ...{ path: '/mnt/one', bytes: 10 * MiB, mode: 'Filesystem', className: 'found' },
+      ...{ phase: 'Released', claim: { name: 'c' }, reclaimPolicy: 'Delete', deleting: false },
+    };
+    const decide = (found: object) =>
+      decideDiscovery(factsOf({ ...entry, ...found }, { volumes: [volume] }))[0];
+    expect(decide({})).to.include({ kind: 'takeOver' });
+    expect(decide({ bytes: bytes(11 * MiB) })).to.include({ kind: 'takeOver' });
+    const others = [{ bytes: bytes(9 * MiB) }, { bytes: bytes(12 * MiB) }, { mode: 'Block' }];
+    for (const other of others) {
+      const action = decide(other);
+      expect(action).to.include({ kind: 'warn' });
+      expect(action?.kind === 'warn' && action.text).to.include('another medium');
+    }
+  });
+
   it('forgets a request only when it was fulfilled and its volume is gone', () => {
     fc.assert(
       fc.property(facts, (given) => {
