@@ -1,8 +1,7 @@
-import { formatBytes } from '../model/bytes.ts';
 import type { DiscoveredEntry, DiscoveryPool } from '../model/discovery.ts';
+import { decideStatic } from './decide-static.ts';
 import {
   entryOf,
-  isIn,
   isMissing,
   isUnclaimed,
   type DiscoveryAction,
@@ -91,51 +90,4 @@ function decideAsked(
   }
   const text = `its medium is not cleaned: ${entry?.message ?? ''}`;
   return entry?.state === 'refused' ? [{ kind: 'warn', volume, text }] : [];
-}
-
-function decideStatic(volume: MediumVolume, facts: DiscoveryFacts): readonly DiscoveryAction[] {
-  const pool = facts.pools.find(
-    ({ plan, applies }) => applies && plan.takeOver && isIn(volume, plan.directory),
-  );
-  if (pool === undefined || volume.deleting) {
-    return [];
-  }
-  const found = facts.found.find((one) => one.pool === pool.name && one.healthy);
-  const entry = found?.entries.find(({ path }) => path === volume.path);
-  const isThere = entry?.id !== undefined;
-  if (found === undefined) {
-    return [];
-  }
-  if (isUnclaimed(volume)) {
-    const why = 'its medium is not there any more';
-    return isThere ? [] : [{ kind: 'withdraw', volume, why }];
-  }
-  return volume.phase === 'Released' && volume.reclaimPolicy === 'Delete'
-    ? [decideReleasedStatic(volume, entry, pool)]
-    : [];
-}
-
-function decideReleasedStatic(
-  volume: MediumVolume,
-  entry: DiscoveredEntry | undefined,
-  pool: DiscoveryPool,
-): DiscoveryAction {
-  if (entry?.id !== undefined && entry.state !== 'refused' && isLike(volume, entry)) {
-    return { kind: 'takeOver', volume, entry, pool };
-  }
-  const why =
-    entry?.message ??
-    (entry === undefined
-      ? `nothing is at ${volume.path}`
-      : `${entry.path} has ${formatBytes(entry.bytes)} and mode ${entry.mode}, so it is another medium`);
-  const text = `nothing can be cleaned: ${why}. Delete it by hand when its medium is gone for good`;
-  return { kind: 'warn', volume, text };
-}
-
-/**
- * Nothing else is written down of the medium that it was made of. The static provisioner cuts a
- * size down by less than a tenth.
- */
-function isLike({ bytes, mode }: MediumVolume, entry: DiscoveredEntry): boolean {
-  return mode === entry.mode && bytes <= entry.bytes && entry.bytes * 0.9 <= bytes;
 }

@@ -51,7 +51,7 @@ export type DiscoveryAction =
   | { readonly kind: 'make'; readonly entry: DiscoveredEntry; readonly pool: DiscoveryPool }
   /** Nobody has it, and it must not be offered any longer. */
   | { readonly kind: 'withdraw'; readonly volume: MediumVolume; readonly why: string }
-  /** The static provisioner's: becomes one that Berth looks after. */
+  /** The static provisioner's, and somebody has or had it: Berth remembers its medium. */
   | {
       readonly kind: 'takeOver';
       readonly volume: MediumVolume;

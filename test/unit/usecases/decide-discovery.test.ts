@@ -112,6 +112,11 @@ describe('deciding about media that are found', () => {
           if (action.kind === 'make' || action.kind === 'forget' || action.kind === 'warn') {
             continue;
           }
+          if (action.kind === 'takeOver') {
+            const ids = [...given.volumes, ...given.requests].map(({ id }) => id);
+            expect(ids).to.not.include(action.entry.id);
+            continue;
+          }
           expect(action.volume.phase).to.not.equal('Bound');
           if (action.kind === 'withdraw') {
             expect(action.volume.claim).to.equal(undefined);
@@ -119,7 +124,7 @@ describe('deciding about media that are found', () => {
           if (action.kind === 'ask') {
             expect(action.volume).to.include({ deleting: true, reclaimPolicy: 'Delete' });
           }
-          if (action.kind === 'release' || action.kind === 'takeOver') {
+          if (action.kind === 'release') {
             expect(action.volume).to.include({ phase: 'Released', reclaimPolicy: 'Delete' });
           }
         }
@@ -161,16 +166,23 @@ describe('deciding about media that are found', () => {
       ...{ path: '/mnt/one', bytes: 10 * MiB, mode: 'Filesystem', className: 'found' },
       ...{ phase: 'Released', claim: { name: 'c' }, reclaimPolicy: 'Delete', deleting: false },
     };
-    const decide = (found: object) =>
-      decideDiscovery(factsOf({ ...entry, ...found }, { volumes: [volume] }))[0];
+    const decide = (found: object, about: object = {}, more: readonly MediumVolume[] = []) =>
+      decideDiscovery(
+        factsOf({ ...entry, ...found }, { volumes: [{ ...volume, ...about }, ...more] }),
+      )[0];
     expect(decide({})).to.include({ kind: 'takeOver' });
     expect(decide({ bytes: bytes(11 * MiB) })).to.include({ kind: 'takeOver' });
+    expect(decide({}, { phase: 'Bound' })).to.include({ kind: 'takeOver' });
     const others = [{ bytes: bytes(9 * MiB) }, { bytes: bytes(12 * MiB) }, { mode: 'Block' }];
     for (const other of others) {
       const action = decide(other);
       expect(action).to.include({ kind: 'warn' });
       expect(action?.kind === 'warn' && action.text).to.include('another medium');
+      expect(decide(other, { phase: 'Bound' })).to.equal(undefined);
     }
+    const has = { ...volume, name: 'disk-1', uid: 'v', id: 'a', phase: 'Bound', path: '/mnt/b' };
+    const action = decide({}, {}, [has]);
+    expect(action?.kind === 'warn' && action.text).to.include('the medium of disk-1');
   });
 
   it('forgets a request only when it was fulfilled and its volume is gone', () => {
