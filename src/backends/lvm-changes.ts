@@ -60,6 +60,15 @@ function shape(layout: Layout, size: Bytes): readonly string[] {
   }
 }
 
+/** Whoever has the volume open sees its new end at once. One step: it has the old size or the new one. */
+export async function extendVolume(
+  { lvm, group }: Change,
+  { name }: LogicalVolume,
+  size: Bytes,
+): Promise<void> {
+  await lvm(['lvextend', '--yes', '--size', `${size}b`, `${group}/${name}`]);
+}
+
 /** Gives a volume another uid and name: the uid at once, the name in a step that can be finished later. */
 export async function renameVolume(
   { lvm, group }: Change,

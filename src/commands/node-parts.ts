@@ -2,9 +2,8 @@ import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
 import type { PoolsThatCut } from '../backends/discovery-owners.ts';
 import { isDiscoverySpec } from '../backends/discovery-options.ts';
-import { DiskOwners, tellingOwners } from '../backends/shared/disk-owners.ts';
-import { limited } from '../backends/shared/limited.ts';
-import { poolDisks } from '../backends/shared/pool-disks.ts';
+import { DiskOwners } from '../backends/shared/disk-owners.ts';
+import { openPool } from '../backends/shared/open-pool.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
@@ -25,6 +24,7 @@ import { ok } from '../model/result.ts';
 import { listDisks } from '../platform/block-devices.ts';
 import { entryOfDevice } from '../platform/device-entries.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
+import { countedRuns } from '../platform/counted-runs.ts';
 import { filesystems } from '../platform/filesystems.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { rememberedDisks, type RememberedDisks } from '../platform/remembered-disks.ts';
@@ -42,7 +42,7 @@ import type {
   NodeVolumes,
   PurgeRequests,
 } from '../usecases/node-ports.ts';
-import type { EventSink, Log, StorageBackend } from '../usecases/ports.ts';
+import type { EventSink, Log } from '../usecases/ports.ts';
 import { directoriesOfPools, discoveryDirectories, whoHasDisk } from './disk-claims.ts';
 import { atSteps, commandsAtSteps, nodeSteps } from './fault-steps.ts';
 import { nodeMemory, type NodeMemory } from './node-memory.ts';
@@ -102,7 +102,8 @@ export function nodeParts(
   const machine = new MachineIdentity(volumes);
 
   const rows = new Map<string, InTurn>();
-  const run = commandsAtSteps(runCommand, points);
+  const metrics = new Registry();
+  const run = commandsAtSteps(countedRuns(runCommand, metrics), points);
   // Loop devices come and go with volumes: they matter only where a pool is to be made of them.
   const disks = rememberedDisks(
     listDisks(run),
@@ -119,8 +120,7 @@ export function nodeParts(
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, directory, gives, keepForMs, open, devices, limits, allocatedFor } =
-      declared.value;
+    const { backend, source, directory, gives, keepForMs, devices } = declared.value;
     const hasVolumes = (): boolean =>
       volumes
         .list()
@@ -132,19 +132,15 @@ export function nodeParts(
         );
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
-    const around = {
-      ...{ pool, runDir, run, now: Date.now, hasVolumes, inTurn },
-      disks: poolDisks(pool, devices, { list: disks.now, owners, offeredAs, takeInTurn }),
-    };
-    const openLimited = (): StorageBackend =>
-      limited(tellingOwners(open(around), pool, owners), { pool, limits }, allocatedFor);
+    const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn };
+    const shared = { disks, owners, offeredAs, takeInTurn };
+    const open = () => openPool(declared.value, around, shared);
     return ok({
       ...{ backend, source, directory, devices, gives, keepForMs },
-      open: () => atSteps(openLimited(), nodeSteps.storage, points),
+      open: () => atSteps(open(), nodeSteps.storage, points),
     });
   });
 
-  const metrics = new Registry();
   return {
     memory,
     volumes,

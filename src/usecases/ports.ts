@@ -152,7 +152,7 @@ export interface StorageBackend {
   /**
    * Makes sure that the volume, which is there, has at least `bytes` of usable size, and that its
    * device shows them where it is attached, also to a pod that uses it now. What is in it stays,
-   * the new part reads as zeros; it never shrinks. Stopped at any moment it has the old size or
+   * the new part reads as a new volume would; it never shrinks. Stopped at any moment it has the old size or
    * the new one, to everybody who looks; asking again finishes it.
    *
    * @throws NoSpaceError when the pool cannot hold the rest; the volume is as it was then

@@ -34,6 +34,7 @@ const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems'> = {
     now: async () => [],
     known: async () => [],
     isOutdated: async () => false,
+    version: async () => '',
     forget: () => {},
   },
   filesystems: { grow: async () => {}, unmountLeft: async () => {} },

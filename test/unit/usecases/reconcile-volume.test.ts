@@ -320,7 +320,7 @@ describe('reconciling a volume', () => {
   });
 
   describe('that is marked deleted', () => {
-    const deleting = { deleting: true, heldByControl: false, status: ready };
+    const deleting = { deleting: true, heldByControl: false, status: ready, published: true };
 
     it('touches nothing while control holds it', async () => {
       volume = aVolume({ ...deleting, heldByControl: true });
@@ -347,6 +347,15 @@ describe('reconciling a volume', () => {
       expect(told).to.deep.equal(['LocalVolume VolumeErased']);
     });
 
+    it('writes no zeros over what no pod has ever seen', async () => {
+      volume = aVolume({ ...deleting, published: false });
+      await reconcile();
+
+      expect(calls).to.include('remove none');
+      expect(written[0]?.erased?.policy).to.equal('none');
+      expect(written[0]?.erased?.result).to.include('no pod has ever seen the volume');
+    });
+
     it('keeps what an earlier try has written down, and lets go', async () => {
       const erased = { policy: 'zero', at, result: 'punched' } as const;
       volume = aVolume({ ...deleting, status: { ...ready, erased } });
@@ -368,7 +377,7 @@ describe('reconciling a volume', () => {
     const adopts = { name: 'pvc-0', volumeUid: 'old' };
 
     it('keeps adopted data that was never handed to the claim', async () => {
-      volume = aVolume({ ...deleting, spec: { ...aVolume({}).spec, adopts } });
+      volume = aVolume({ ...deleting, published: false, spec: { ...aVolume({}).spec, adopts } });
       await reconcile();
 
       expect(calls).to.deep.equal(['release', 'changed', 'settled']);
@@ -377,7 +386,7 @@ describe('reconciling a volume', () => {
     });
 
     it('erases adopted data that the claim has had', async () => {
-      volume = aVolume({ ...deleting, published: true, spec: { ...aVolume({}).spec, adopts } });
+      volume = aVolume({ ...deleting, spec: { ...aVolume({}).spec, adopts } });
       await reconcile();
 
       expect(calls).to.deep.equal(['remove zero', 'release', 'changed', 'settled']);
