@@ -1,6 +1,5 @@
 import { EventEmitter, once } from 'node:events';
 import { Registry } from 'prom-client';
-import { parsePoolSpec } from '../backends/index.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { webhookSettings } from '../config/webhook-settings.ts';
 import { listen, type Listening } from '../http/listen.ts';
@@ -13,6 +12,7 @@ import { sleep } from '../platform/sleep.ts';
 import { admitClaim } from '../usecases/admit-claim.ts';
 import { admitPod } from '../usecases/admit-pod.ts';
 import { UsageError, type Run } from './command.ts';
+import { readPool } from './read-pool.ts';
 import { webhookCertificate } from './webhook-certificate.ts';
 
 type Settings = SettingValues<typeof webhookSettings>;
@@ -47,7 +47,7 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
     handlers: {
       admitPod: (request) => admitPod(request, { view, routing: given, excluded, log }),
       admitClaim: (claim) => admitClaim(claim, view),
-      readPool: parsePoolSpec,
+      readPool,
     },
     ...{ log, metrics },
   });

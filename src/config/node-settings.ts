@@ -40,6 +40,12 @@ export const nodeSettings = {
     leastMs: 0,
     mostMs: 60_000,
   }),
+  discoveryLook: duration({
+    help: 'how often directories of discovery pools are looked at for mounts that came or went',
+    fallback: '10s',
+    leastMs: 50,
+    mostMs: 3_600_000,
+  }),
   listenAddress: text({
     help: 'where /healthz, /readyz and /metrics are served',
     shown: '<address>',

@@ -8,6 +8,7 @@ import type { KubeApi } from './api.ts';
 import { defaultClass, toClaim, toVolumeClass } from './claims.ts';
 import type { KubeClient } from './client.ts';
 import type { LocalVolumeObject, StorageNodeObject, StoragePoolObject } from './custom-objects.ts';
+import { ofCuttingPool } from './discovery-class.ts';
 import { readLive } from './live.ts';
 import { toLocalVolume } from './local-volumes.ts';
 import type { NodeIndex } from './node-index.ts';
@@ -195,11 +196,11 @@ export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = fa
       }
       if (name === undefined) {
         const object = defaultClass(state.classes.list());
-        return object && toVolumeClass(object);
+        return object && ofCuttingPool(toVolumeClass(object), state.pools);
       }
       const path = resourcePath('storageclasses', { name });
       const object = state.classes.get(name) ?? (await readLive<StorageClass>(api, path));
-      return object && toVolumeClass(object);
+      return object && ofCuttingPool(toVolumeClass(object), state.pools);
     },
     persistentVolume: async (name) => {
       const path = resourcePath('persistentvolumes', { name });

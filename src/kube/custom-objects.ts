@@ -1,3 +1,4 @@
+import type { CleanRequest, DiscoveredEntry } from '../model/discovery.ts';
 import type { IoLimits } from '../model/io-limits.ts';
 import type { Health } from '../model/health.ts';
 import type { ErasePolicy, FsType, VolumeMode, VolumePhase } from '../model/volume.ts';
@@ -34,6 +35,8 @@ export interface StoragePoolObject {
     nodeSelector?: Record<string, string>;
     backend: string;
     loop?: LoopSource;
+    /** Read and checked where it is used. */
+    discovery?: object;
     devices?: Devices;
     /** A quantity, or a share such as `10%`: room on each node that no volume gets. */
     reserve?: string | number;
@@ -173,7 +176,7 @@ export interface StorageNodeObject {
   apiVersion?: string;
   kind?: string;
   metadata: ObjectMeta & { name: string };
-  spec?: { purge?: PurgeEntry[] };
+  spec?: { purge?: PurgeEntry[]; clean?: CleanRequest[] };
   status?: {
     machineID?: string;
     agentVersion?: string;
@@ -183,7 +186,16 @@ export interface StorageNodeObject {
     devices?: Device[];
     /** The devices under the pools with which something is wrong. */
     health?: DeviceHealth[];
+    discovered?: DiscoveredPoolObject[];
   };
+}
+
+/** What was found for a pool of the backend `discovery`. */
+export interface DiscoveredPoolObject {
+  pool: string;
+  healthy: boolean;
+  message?: string;
+  entries: (Omit<DiscoveredEntry, 'bytes'> & { bytes: number })[];
 }
 
 export interface LocalVolumeObject {

@@ -48,7 +48,12 @@ describe('an idle pool', () => {
     return openPool(
       plan,
       { pool: 'fast', runDir, run, now: Date.now, hasVolumes: () => false, inTurn: oneAtATime() },
-      { disks, owners: new DiskOwners(() => true), takeInTurn: oneAtATime() },
+      {
+        disks,
+        offeredAs: () => Promise.resolve(undefined),
+        owners: new DiskOwners(() => true),
+        takeInTurn: oneAtATime(),
+      },
     );
   }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { parsePoolSpec } from '../../src/backends/index.ts';
 import { assemble } from '../../src/commands/node.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from '../../src/commands/node-parts.ts';
@@ -17,6 +18,7 @@ const config: NodeConfig = {
   kubeletDir: '/nonexistent/kubelet',
   cgroupDir: '/nonexistent/cgroup',
   leaseRenew: 40_000,
+  discoveryLook: 3_600_000,
   reportDelay: 100,
   listenAddress: '',
   port: 0,
@@ -63,6 +65,8 @@ export async function startAgent(simulation: Simulation, node: string): Promise<
   const whole = { ...nodeParts(client, settings, log, { parse }), ...simulatedNode };
   const parts = mutation.agent?.(whole) ?? whole;
   const { signal } = new AbortController();
+  // As the role itself does: every loop listens.
+  setMaxListeners(0, signal);
   const agent = await assemble(parts, settings, log, signal);
   world.after(0, process, () => {
     Object.values(parts.memory).forEach((reflector) => void reflector.run(signal));

@@ -23,11 +23,11 @@ export interface OpenedPlan extends Pick<PoolPlan, 'open' | 'signs' | 'allocated
 export function openPool(
   { open, signs, devices, limits, allocatedFor }: OpenedPlan,
   around: Omit<BackendSurroundings, 'disks'>,
-  { disks, owners, takeInTurn }: SharedGround,
+  { disks, ...shared }: SharedGround,
 ): StorageBackend {
   const { pool, now } = around;
   const list = disks.now;
-  const opened = open({ ...around, disks: poolDisks(pool, devices, { list, owners, takeInTurn }) });
+  const opened = open({ ...around, disks: poolDisks(pool, devices, { ...shared, list }) });
   const storage =
     signs === undefined
       ? opened
@@ -35,5 +35,5 @@ export function openPool(
           signs: async () => `${await disks.version()}\n${await signs(pool)}`,
           now,
         });
-  return limited(tellingOwners(storage, pool, owners), { pool, limits }, allocatedFor);
+  return limited(tellingOwners(storage, pool, shared.owners), { pool, limits }, allocatedFor);
 }
