@@ -31,7 +31,7 @@ import {
   type LvmOptions,
 } from './lvm-options.ts';
 import { lvmRunner } from './lvm-run.ts';
-import { emptyUsage, measure, noSpace } from './lvm-space.ts';
+import { emptyUsage, illVolumes, measure, noSpace } from './lvm-space.ts';
 import { signsOfGroup } from './lvm-signs.ts';
 import { ownVolume, recognise, recogniseAll } from './lvm-volumes.ts';
 import { once } from './shared/once.ts';
@@ -90,7 +90,9 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
 
   async function usage(signal: AbortSignal): Promise<PoolUsage> {
     const { group, disks } = await pooled.settle(await pooled.look(), signal);
-    return { ...measured(group), ...(disks && { disks }) };
+    const room = measured(group);
+    const warnings = [...(room.warnings ?? []), ...(group ? illVolumes(group, pool) : [])];
+    return { ...room, ...(disks && { disks }), ...(warnings.length > 0 && { warnings }) };
   }
 
   function measured(group: Group | undefined): PoolUsage {

@@ -96,6 +96,8 @@ export interface PoolStatusOnNode {
   volumes: number;
   /** What became of the disks that it may take. */
   disks?: PoolDiskStatus[];
+  /** The device files it lies on. */
+  under?: string[];
   /** What somebody should know although it is healthy. */
   warnings?: string[];
   /** What lies behind the promises of a thin pool. */

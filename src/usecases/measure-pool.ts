@@ -24,10 +24,12 @@ const longestText = 512;
 /** What is not a number, short enough for an object that all agents write. */
 function remarks({
   disks,
+  under,
   warnings,
   thin,
-}: PoolUsage): Pick<PoolStanding, 'disks' | 'warnings' | 'thin'> {
+}: PoolUsage): Pick<PoolStanding, 'disks' | 'under' | 'warnings' | 'thin'> {
   return {
+    ...(under && { under: under.slice(0, mostDisks) }),
     ...(thin && { thin: thinStanding(thin) }),
     ...(disks && {
       disks: disks.slice(0, mostDisks).map(({ message, ...disk }) => ({

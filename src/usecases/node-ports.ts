@@ -66,6 +66,8 @@ export interface PoolStanding {
   readonly volumes: number;
   /** What became of the disks that it may take; missing for a pool that takes none. */
   readonly disks?: readonly DiskInPool[] | undefined;
+  /** The device files it lies on, where that is neither a directory nor only `disks`. */
+  readonly under?: readonly string[] | undefined;
   /** What somebody should know although it is healthy. */
   readonly warnings?: readonly string[] | undefined;
   readonly thin?: ThinStanding | undefined;

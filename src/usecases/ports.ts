@@ -47,6 +47,8 @@ export interface PoolUsage {
   readonly volumes: readonly string[];
   /** What became of the disks that the pool may take; missing for pools that take none. */
   readonly disks?: readonly DiskInPool[];
+  /** The device files it lies on, where that is neither a directory nor only `disks`. */
+  readonly under?: readonly string[];
   /** What somebody should know although volumes can be made. */
   readonly warnings?: readonly string[];
   /** Where volumes are promised more than there may be. */
