@@ -63,6 +63,12 @@ export const nodeSettings = {
     leastMs: 0,
     mostMs: 600_000,
   }),
+  healthProbeInterval: duration({
+    help: 'how often disks are asked for SMART and LVM for its volumes; sooner after an error; 0s: never',
+    fallback: '1h',
+    leastMs: 0,
+    mostMs: 604_800_000,
+  }),
   healthQuiet: duration({
     help: 'how long a disk must have met no error of reading or writing to count as well again',
     fallback: '30m',

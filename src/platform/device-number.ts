@@ -23,8 +23,8 @@ export async function limitedDevice(path: string): Promise<string> {
   return (await readFile(`/sys/dev/block/${disk}/dev`, 'utf8')).trim();
 }
 
-/** The layout of dev_t in glibc: sys/sysmacros.h, gnu_dev_major and gnu_dev_minor; 32 bits suffice. */
-function deviceNumber(rdev: number): string {
+/** As the kernel writes it. The layout of dev_t in glibc: sys/sysmacros.h, gnu_dev_major and gnu_dev_minor; 32 bits suffice. */
+export function deviceNumber(rdev: number): string {
   const major = (rdev >>> 8) & 0xfff;
   const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
   return `${major}:${minor}`;

@@ -24,6 +24,7 @@ const config: NodeConfig = {
   port: 0,
   machineIdFile: '/nonexistent/machine-id',
   healthInterval: 0,
+  healthProbeInterval: 0,
   healthQuiet: 0,
   hostMounts: '/nonexistent/mountinfo',
 };
