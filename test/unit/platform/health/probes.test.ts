@@ -38,30 +38,34 @@ describe('a probe', () => {
 
   afterEach(() => rm(sys, { recursive: true }));
 
-  /** Lets what a look has started come to its end, and looks again at once. */
+  interface Look {
+    readonly hinted?: readonly string[];
+    /** How many programs it starts. */
+    readonly calls?: number;
+  }
+
+  /** Looks until what that has started has come to its end. */
   async function look(
     probe: HealthProbe,
     devices: readonly BlockDevice[],
     now: number,
-    hinted: readonly string[] = [],
+    { hinted = [], calls: expected = 0 }: Look = {},
   ) {
     const before = calls.length;
-    const first = probe(devices, { now, hinted: new Set(hinted) });
-    await settle();
-    const second = probe(devices, { now, hinted: new Set() });
-    return { findings: [...first, ...second], calls: calls.slice(before) };
-  }
-
-  /** The probe reads /sys, or finds that it need not: no more calls come then. */
-  async function settle(): Promise<void> {
-    let seen = -1;
-    const isDone = async (): Promise<boolean> => {
-      for (let n = 0; n < 50; n += 1) await setImmediate();
-      const before = seen;
-      seen = calls.length;
-      return before === seen;
+    const findings = [...probe(devices, { now, hinted: new Set(hinted) })];
+    const again = (): void => {
+      findings.push(...probe(devices, { now, hinted: new Set() }));
     };
-    await waitFor('the probe to be done', isDone, { timeoutMs: 5_000, intervalMs: 5 });
+    const areThere = async (): Promise<boolean> => {
+      again();
+      return calls.length >= before + expected;
+    };
+    await waitFor('the programs to be started', areThere, { timeoutMs: 10_000, intervalMs: 5 });
+    for (let turn = 0; turn < 50; turn += 1) await setImmediate();
+    again();
+    const started = calls.slice(before);
+    expect(started).to.have.lengthOf(expected);
+    return { findings, calls: started };
   }
 
   describe('for SMART', () => {
@@ -74,56 +78,57 @@ describe('a probe', () => {
     it('asks at first, then once in a long time, and sooner after a hint', async () => {
       program = () => Promise.resolve(well);
       const asked = probe();
-      const first = await look(asked, [device('sda'), device('sdb')], 0);
+      const first = await look(asked, [device('sda'), device('sdb')], 0, { calls: 2 });
       expect(first.calls).to.deep.equal(['smartctl /dev/sda', 'smartctl /dev/sdb']);
       expect(first.findings.every(({ message }) => message === undefined)).to.equal(true);
 
-      expect((await look(asked, [device('sda')], hour - 1)).calls).to.deep.equal([]);
-      expect((await look(asked, [device('sda')], hour)).calls).to.have.lengthOf(1);
-      expect((await look(asked, [device('sda')], hour + minute, ['sda'])).calls).to.deep.equal([]);
-      expect((await look(asked, [device('sda')], hour + 5 * minute)).calls).to.have.lengthOf(1);
-      expect((await look(asked, [device('sda')], hour + 10 * minute)).calls).to.deep.equal([]);
+      await look(asked, [device('sda')], hour - 1);
+      await look(asked, [device('sda')], hour, { calls: 1 });
+      await look(asked, [device('sda')], hour + minute, { hinted: ['sda'] });
+      await look(asked, [device('sda')], hour + 5 * minute, { calls: 1 });
+      await look(asked, [device('sda')], hour + 10 * minute);
     });
 
     it('asks a disk that fails again soon, until it is well', async () => {
       program = () => ended(8, bad);
       const asked = probe();
-      const first = await look(asked, [device('sda')], 0);
+      const first = await look(asked, [device('sda')], 0, { calls: 1 });
       expect(first.findings.find(({ message }) => message)).to.include({ reason: 'SmartFailed' });
       program = () => Promise.resolve(well);
-      const second = await look(asked, [device('sda')], 5 * minute);
+      const second = await look(asked, [device('sda')], 5 * minute, { calls: 1 });
       expect(second.findings).to.deep.include({
         ...{ device: 'sda', reason: 'SmartFailed', message: undefined },
       });
-      expect((await look(asked, [device('sda')], 10 * minute)).calls).to.deep.equal([]);
+      await look(asked, [device('sda')], 10 * minute);
     });
 
     it('asks a device without SMART once, until it is another', async () => {
       program = () => ended(1, '{"smartctl":{"exit_status":1}}');
       const asked = probe();
-      expect((await look(asked, [device('sda')], 0)).findings).to.deep.equal([]);
-      expect((await look(asked, [device('sda')], 9 * hour, ['sda'])).calls).to.deep.equal([]);
+      const { findings } = await look(asked, [device('sda')], 0, { calls: 1 });
+      expect(findings).to.deep.equal([]);
+      await look(asked, [device('sda')], 9 * hour, { hinted: ['sda'] });
       const another = device('sda', { identity: 'sda of another maker' });
-      expect((await look(asked, [another], 9 * hour)).calls).to.have.lengthOf(1);
+      await look(asked, [another], 9 * hour, { calls: 1 });
     });
 
     it('never asks what the kernel made up, or what lies on something else', async () => {
       const made = [device('dm-0'), device('sda', { isDisk: false, below: ['sdb'] })];
-      expect((await look(probe(), made, 0)).calls).to.deep.equal([]);
+      await look(probe(), made, 0);
     });
 
     it('tells of a disk that answers no more, and of nonsense', async () => {
       program = () => Promise.resolve(well);
       const asked = probe();
-      await look(asked, [device('sda')], 0);
+      await look(asked, [device('sda')], 0, { calls: 1 });
       for (const failure of [() => ended(2, '{}'), () => Promise.resolve('nonsense')]) {
         program = failure;
-        const later = await look(asked, [device('sda')], 2 * hour);
+        const later = await look(asked, [device('sda')], 2 * hour, { calls: 1 });
         expect(later.findings.map(({ reason, message }) => [reason, message !== undefined])).to.eql(
           [['SmartUnreadable', true]],
         );
         program = () => Promise.resolve(well);
-        await look(asked, [device('sda')], 4 * hour);
+        await look(asked, [device('sda')], 4 * hour, { calls: 1 });
       }
     });
 
@@ -131,7 +136,10 @@ describe('a probe', () => {
       const asked = probe();
       for (const status of [3, 2]) {
         program = () => ended(status, '{}');
-        expect((await look(asked, [device('sda')], status * hour)).findings).to.deep.equal([]);
+        const { findings } = await look(asked, [device('sda')], (3 - status) * hour, {
+          calls: 1,
+        });
+        expect(findings).to.deep.equal([]);
       }
     });
 
@@ -139,8 +147,9 @@ describe('a probe', () => {
       program = () => Promise.reject(new CommandError('spawn ENOENT', undefined, ''));
       const asked = probe();
       const devices = [device('sda'), device('sdb')];
-      expect(await look(asked, devices, 0)).to.deep.include({ findings: [] });
-      expect((await look(asked, devices, 2 * hour)).calls).to.deep.equal([]);
+      const { findings } = await look(asked, devices, 0, { calls: 1 });
+      expect(findings).to.deep.equal([]);
+      await look(asked, devices, 2 * hour);
     });
   });
 
@@ -168,23 +177,23 @@ describe('a probe', () => {
       }
       program = () => Promise.resolve(lvs('refresh needed'));
       const asked = lvmStates({ lvm: (args) => run('lvm', args), everyMs: hour, sys });
-      expect((await look(asked, [device('sda'), device('dm-0')], 0)).calls).to.deep.equal([]);
+      await look(asked, [device('sda'), device('dm-0')], 0);
 
       const devices = [device('sda'), device('dm-0'), device('dm-1')];
-      const ill = await look(asked, devices, hour);
-      expect(ill.calls).to.have.lengthOf(1);
+      const ill = await look(asked, devices, hour, { calls: 1 });
       const [finding, ...more] = ill.findings.filter(({ message }) => message !== undefined);
       expect(finding).to.include({ device: 'dm-1', reason: 'LvmDegraded' });
       expect(finding?.message).to.contain('data/db');
       expect(more).to.deep.equal([]);
 
       program = () => Promise.resolve(lvs(''));
-      const healed = await look(asked, devices, hour + 5 * minute);
+      const healed = await look(asked, devices, hour + 5 * minute, { calls: 1 });
       expect(healed.findings).to.deep.include({
         ...{ device: 'dm-1', reason: 'LvmDegraded', message: undefined },
       });
       program = () => Promise.reject(new Error('LVM is locked'));
-      expect((await look(asked, devices, 3 * hour)).findings).to.deep.equal([]);
+      const silent = await look(asked, devices, 3 * hour, { calls: 1 });
+      expect(silent.findings).to.deep.equal([]);
     });
   });
 });
