@@ -113,10 +113,11 @@ function qemu(run: GuestRun, accelerator: string): string[] {
     // The command has the first line for itself; -1 ends the guest at once when its kernel panics.
     ...['-append', 'console=ttyS1 panic=-1'],
     ...['-serial', 'stdio', '-serial', `file:${kernelLog(run)}`],
-    // Who is inside can say at /dev/ttyS2 what happens to the hardware.
+    // Who is inside can say what happens to the hardware: see `warnOfDisk`.
     ...['-chardev', `socket,id=monitor,path=${monitor},server=on,wait=off`],
     ...['-mon', 'chardev=monitor,mode=readline'],
-    ...['-chardev', `socket,id=inside,path=${monitor}`, '-serial', 'chardev:inside'],
+    ...['-chardev', `socket,id=inside,path=${monitor}`, '-device', 'virtio-serial-pci'],
+    ...['-device', 'virtserialport,chardev=inside,name=monitor'],
     ...['-virtfs', `local,path=/,mount_tag=host,readonly=on,${share}`],
     ...['-virtfs', `local,path=${run.exchange},mount_tag=exchange,${share}`],
     ...['-device', 'virtio-rng-pci', '-device', 'virtio-scsi-pci'],
