@@ -2,7 +2,6 @@ import type { Health } from '../model/health.ts';
 import { describeError } from '../model/errors.ts';
 import { deviceChains } from '../platform/health/block-chain.ts';
 import { healthMeter } from '../platform/health/health-meter.ts';
-import { runCommand } from '../platform/run-command.ts';
 import { sleep } from '../platform/sleep.ts';
 import { HealthEffects } from '../usecases/health-effects.ts';
 import type { NodeStanding, PoolStanding, StandingStore } from '../usecases/node-ports.ts';
@@ -36,7 +35,7 @@ export function healthLoop(
   const { nodeName: node, healthInterval, healthQuiet: quietMs } = config;
   const { volumes, events, pools } = parts;
   const watch = new HealthWatch({
-    ...healthSources(config, runCommand, log),
+    ...healthSources(config, parts.run, log),
     ...{ chains: deviceChains(), now: Date.now, quietMs },
   });
   const meter = healthMeter(parts.metrics);

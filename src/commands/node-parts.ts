@@ -28,7 +28,7 @@ import { countedRuns } from '../platform/counted-runs.ts';
 import { filesystems } from '../platform/filesystems.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { rememberedDisks, type RememberedDisks } from '../platform/remembered-disks.ts';
-import { runCommand } from '../platform/run-command.ts';
+import { runCommand, type RunCommand } from '../platform/run-command.ts';
 import type { DiscoveryBoard } from '../usecases/discovery-ports.ts';
 import type { ShowIoLimits } from '../usecases/io-limit-ports.ts';
 import { MachineIdentity } from '../usecases/machine-identity.ts';
@@ -68,6 +68,8 @@ export interface NodeParts {
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
   readonly disks: RememberedDisks;
+  /** Runs programs, and counts them. */
+  readonly run: RunCommand;
   /** What they have is offered to nobody whole. */
   readonly cutting: PoolsThatCut;
   /** What has not been read from the API server yet. */
@@ -159,6 +161,7 @@ export function nodeParts(
     lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
     disks,
+    run,
     cutting: {
       whoHas: (disk) => whoHasDisk(disk, pools, owners),
       directories: () => directoriesOfPools(pools),
