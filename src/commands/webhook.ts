@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { Registry } from 'prom-client';
+import { parsePoolSpec } from '../backends/index.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { webhookSettings } from '../config/webhook-settings.ts';
 import { listen, type Listening } from '../http/listen.ts';

@@ -147,10 +147,10 @@ describe('the filesystem of a new volume', function () {
   });
 
   it('needs a size, or nothing is begun', async () => {
-    await disks.ask('data', 'xfs', '48Mi');
+    await disks.ask('small', 'xfs', '48Mi');
 
-    const text = await kube.event('data', 'BerthProvisioningFailed');
-    expect(text).to.include('default/data').and.include('48Mi').and.include('xfs needs 300Mi');
+    const text = await kube.event('small', 'BerthProvisioningFailed');
+    expect(text).to.include('default/small').and.include('48Mi').and.include('xfs needs 300Mi');
     expect(await disks.images('fast')).to.deep.equal([]);
   });
 });
