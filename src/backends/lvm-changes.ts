@@ -1,7 +1,6 @@
-import { realpath, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { formatBytes, type Bytes } from '../model/bytes.ts';
 import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
+import { kernelPath } from '../platform/device-number.ts';
 import { refuseIfHeld } from '../platform/held.ts';
 import type { RunCommand } from '../platform/run-command.ts';
 import type { Group, LogicalVolume } from './lvm-look.ts';
@@ -153,13 +152,4 @@ async function eraseThin(
     case 'none':
       return `${text} left as they are, in blocks that the thin pool zeroes before it uses them again`;
   }
-}
-
-/** The kernel's own name of a device: what has the name of the volume is a link to it, or a second device file. */
-async function kernelPath(path: string): Promise<string> {
-  const { rdev } = await stat(path);
-  // The layout of dev_t in glibc: sys/sysmacros.h, gnu_dev_major and gnu_dev_minor.
-  const major = (rdev >>> 8) & 0xfff;
-  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
-  return `/dev/${basename(await realpath(`/sys/dev/block/${major}:${minor}`))}`;
 }

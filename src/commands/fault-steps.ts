@@ -95,6 +95,8 @@ export const nodeSteps = {
   } satisfies Steps<NodeVolumes>,
   filesystems: {
     grow: 'grow.filesystem',
+    blank: 'create.blank',
+    make: 'create.format',
   } satisfies Steps<Filesystems>,
   board: {
     publish: 'report.publish',

@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events';
 import { Registry } from 'prom-client';
+import { parsePoolSpec } from '../backends/index.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { webhookSettings } from '../config/webhook-settings.ts';
 import { listen, type Listening } from '../http/listen.ts';
@@ -7,6 +8,7 @@ import { opsApp } from '../http/ops.ts';
 import { webhookApp } from '../http/webhook.ts';
 import { admissionView } from '../kube/admission-view.ts';
 import { openCluster } from '../kube/client.ts';
+import type { VolumeForm } from '../model/volume.ts';
 import { jsonLog } from '../platform/log.ts';
 import { sleep } from '../platform/sleep.ts';
 import { admitClaim } from '../usecases/admit-claim.ts';
@@ -30,7 +32,7 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
   const log = jsonLog('webhook');
   const metrics = new Registry();
   const client = openCluster(given.kubeconfig);
-  const view = admissionView(client, log);
+  const view = admissionView(client, log, formOf);
   const tls = certificateRelay();
   const certificate = webhookCertificate(given, {
     ...{ client, log, metrics },
@@ -73,6 +75,11 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
     ending.abort();
     await Promise.all(running);
   }
+}
+
+function formOf(spec: unknown): VolumeForm | undefined {
+  const pool = parsePoolSpec(spec);
+  return pool.ok ? pool.value.gives : undefined;
 }
 
 /**

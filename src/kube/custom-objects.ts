@@ -216,6 +216,8 @@ export interface LocalVolumeObject {
     /** How fast each pod may use it. */
     ioLimits?: IoLimits | undefined;
     onDiskFailure?: string;
+    /** Words for the mkfs program. */
+    mkfsOptions?: readonly string[] | undefined;
     /** What is on the disk already and becomes this volume. */
     adopts?: { name: string; volumeUid: string } | undefined;
   };

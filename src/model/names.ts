@@ -36,6 +36,8 @@ export const diskFailingSinceAnnotation = 'berth.dev/disk-failing-since';
 export const healthAnnotation = 'berth.dev/health';
 /** On LocalVolumes: `true` once its claim is taken away because node or disk stayed lost. */
 export const givenUpAnnotation = 'berth.dev/given-up';
+/** On claims: the orphan that it is made for, so that it has the size of that. */
+export const adoptsAnnotation = 'berth.dev/adopts';
 
 /** `pv.kubernetes.io/provisioned-by` of PersistentVolumes that were found, not cut. */
 export const discoverer = 'discovery.berth.dev';

@@ -9,7 +9,7 @@ export function nodeMeter(registry: Registry): NodeMeter {
   const registers = [registry];
   const operations = new Histogram({
     name: 'berth_node_volume_operations_seconds',
-    help: 'How long making, attaching and removing volumes took.',
+    help: 'How long making, attaching, formatting and removing volumes took.',
     labelNames: ['operation', 'result'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120],
     registers,

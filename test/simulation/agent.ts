@@ -38,7 +38,13 @@ const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems'> = {
     version: async () => '',
     forget: () => {},
   },
-  filesystems: { grow: async () => {}, unmountLeft: async () => {} },
+  filesystems: {
+    grow: async () => {},
+    isBlank: async () => true,
+    blank: async () => {},
+    make: async () => {},
+    unmountLeft: async () => {},
+  },
 };
 
 /** Starts the real agent of a node, over simulated disks. */
