@@ -7,12 +7,13 @@ import { measureClaimToBound } from './claim-to-bound.ts';
 import { openBackendGround, type BackendGround } from './backend-ground.ts';
 import { measureCreate } from './create.ts';
 import { Figures } from './figures.ts';
+import { measureInGuest } from './guest.ts';
 import { measureIdle } from './idle.ts';
 import { measureIdleVolumes } from './idle-volumes.ts';
 import { measureControlMemory, measureNodeMemory } from './memory.ts';
 import { measureRecovery } from './recovery.ts';
 import { openSmallGround, type SmallGround } from './small-ground.ts';
-import { runStage, type Stage } from './stage.ts';
+import { runStage, type Ground, type Stage } from './stage.ts';
 import { measureThroughput } from './throughput.ts';
 import { measureVerbs } from './verbs.ts';
 import { measureWebhook } from './webhook.ts';
@@ -58,6 +59,11 @@ const allBackends: Stage<BackendGround> = {
   },
 };
 
+const inGuest: Stage<Ground> = {
+  open: async () => ({ close: async () => {} }),
+  parts: { guest: measureInGuest },
+};
+
 const only = process.env['BENCH_ONLY']?.split(',');
 const wanted = (part: string): boolean => only === undefined || only.includes(part);
 
@@ -65,6 +71,7 @@ const figures = new Figures();
 let failed = await runStage(manyNodes, figures, wanted);
 failed += await runStage(realVolumes, figures, wanted);
 failed += await runStage(allBackends, figures, wanted);
+failed += await runStage(inGuest, figures, wanted);
 failed += await runStage(manyAgents, figures, wanted);
 figures.write(join(import.meta.dirname, 'results.json'));
 console.log(figures.table());

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { MiB } from '../../src/model/bytes.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import type { BackendGround } from './backend-ground.ts';
+import { copyTimes } from './copy.ts';
 import type { Figures } from './figures.ts';
 import { makeVolume, newVolumeName, removeVolume } from './volumes.ts';
 
@@ -36,32 +37,10 @@ async function compare(
   const name = newVolumeName();
   await makeVolume(ground, backend, name, size);
   const volume = await realpath(join(ground.folder('/run/berth'), 'volumes', name));
-  const times = { write: pair(), read: pair() };
-  for (let round = -1; round < rounds; round += 1) {
-    for (const [direction, of] of Object.entries(times)) {
-      const [rawMs, volumeMs] = [await copy(direction, raw), await copy(direction, volume)];
-      // The first one finds blocks that nobody has written yet.
-      if (round >= 0) {
-        of.raw.push(rawMs);
-        of.volume.push(volumeMs);
-      }
-    }
-  }
-  for (const [direction, of] of Object.entries(times)) {
-    const baseline = { name: `io.${backend}.${rawName}.${direction}`, times: of.raw };
-    figures.addPair(`io.${backend}.${direction}`, of.volume, baseline);
+  for (const direction of ['write', 'read'] as const) {
+    const times = await copyTimes({ raw, volume, direction, mebibytes: size, rounds });
+    const baseline = { name: `io.${backend}.${rawName}.${direction}`, times: times.raw };
+    figures.addPair(`io.${backend}.${direction}`, times.volume, baseline);
   }
   await removeVolume(ground, name);
-}
-
-const pair = (): { raw: number[]; volume: number[] } => ({ raw: [], volume: [] });
-
-async function copy(direction: string, path: string): Promise<number> {
-  const way =
-    direction === 'write'
-      ? ['if=/dev/zero', `of=${path}`, 'oflag=direct', 'conv=notrunc,fsync']
-      : [`if=${path}`, 'of=/dev/null', 'iflag=direct'];
-  const startedAt = performance.now();
-  await runCommand('dd', [...way, 'bs=1M', `count=${size}`]);
-  return performance.now() - startedAt;
 }
