@@ -1,3 +1,4 @@
+import { encryptionNames, parseEncryption, type VolumeEncryption } from './encryption.ts';
 import { ioLimitNames, parseIoLimits, type IoLimits } from './io-limits.ts';
 import { poolNamePattern } from './names.ts';
 import { isOnNodeLost, keepOnNodeLost, onNodeLostAllowed, type OnNodeLost } from './node-loss.ts';
@@ -17,11 +18,14 @@ export interface ClassParameters {
   /** The same words, for a disk that fails. */
   readonly onDiskFailure: OnNodeLost;
   readonly ioLimits?: IoLimits | undefined;
+  /** Missing where volumes are not encrypted. */
+  readonly encryption?: VolumeEncryption | undefined;
 }
 
 const known = [
   ...['pool', 'placement', 'fsType', 'erase', 'onNodeLost', 'onDiskFailure'],
   ...ioLimitNames,
+  ...encryptionNames,
 ];
 
 /**
@@ -58,10 +62,11 @@ export function parseClassParameters(
     mistakes.push(`pool is "${pool}": the name of a StoragePool is required`);
   }
   const limits = parseIoLimits(given, mistakes);
+  const encryption = parseEncryption(given, mistakes);
   mistakes.push(...unknownNames(given));
   return mistakes.length > 0
     ? err(mistakes.join('; '))
-    : ok({ pool, placement, fsType, erase, onNodeLost, onDiskFailure, ...limits });
+    : ok({ pool, placement, fsType, erase, onNodeLost, onDiskFailure, ...limits, ...encryption });
 }
 
 function unknownNames(given: Readonly<Record<string, string>>): string[] {

@@ -1,4 +1,5 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { VolumeEncryption } from '../model/encryption.ts';
 import type { IoLimits } from '../model/io-limits.ts';
 import type { Placement } from '../model/storage-class.ts';
 import type { VolumeMode } from '../model/volume.ts';
@@ -16,6 +17,7 @@ export interface VolumeNeed {
   readonly bytes: Bytes;
   readonly volumeMode: VolumeMode;
   readonly ioLimits?: IoLimits | undefined;
+  readonly encryption?: VolumeEncryption | undefined;
 }
 
 /** A volume that exists already, and so decides where the pod can run. */

@@ -207,7 +207,7 @@ function needOf(
   if (!requested.ok) {
     return unusable(`claim ${claim}: ${requested.error}`);
   }
-  const { pool, placement, ioLimits } = parameters.value;
+  const { pool, placement, ioLimits, encryption } = parameters.value;
   const need = {
     claimUid,
     claim,
@@ -216,6 +216,7 @@ function needOf(
     bytes: requested.value,
     volumeMode,
     ...(ioLimits && { ioLimits }),
+    ...(encryption && { encryption }),
   };
   return ok({ need, parameters: parameters.value });
 }

@@ -91,6 +91,7 @@ describe('reconciling a volume', () => {
         changed: () => calls.push('changed'),
       },
       filesystems: { grow: async (path) => void calls.push(`fill ${path}`) },
+      encryption: { ofVolume: (_, own) => own },
       events: {
         normal: (about, reason) => told.push(`${about.kind} ${reason}`),
         warning: (about, reason) => told.push(`${about.kind} ${reason}`),
