@@ -2,20 +2,14 @@ import { deviceBytesFor, usableBytesOf, type VolumeEncryption } from '../model/e
 import { PermanentError } from '../model/errors.ts';
 import type { ErasePolicy, LocalVolume, VolumeIdentity } from '../model/volume.ts';
 import { wasMade } from './agent-volume.ts';
-import type {
-  EncryptedStorage,
-  Key,
-  Luks,
-  LuksHeader,
-  OnDevice,
-  VolumeKeys,
-} from './encryption-ports.ts';
+import type { EncryptedStorage, Key, Luks, OnDevice, VolumeKeys } from './encryption-ports.ts';
 import {
   ForeignVolumeError,
   type BackendVolume,
   type StorageBackend,
   type VolumeRequest,
 } from './ports.ts';
+import { wayToOpen } from './way-to-open.ts';
 
 export interface EncryptionParts {
   readonly luks: Luks;
@@ -152,44 +146,6 @@ function encrypted({ volume, encryption, storage, luks, keys }: Encrypted): Stor
       return joined(gone, await storage.remove(identity, rest, signal));
     },
   };
-}
-
-/**
- * How a device becomes the open volume. Only a volume that was never handed to anybody is formatted,
- * and only where it has no header yet or one of its own that was never finished: whatever else is
- * wrong, nothing is ever formatted again.
- *
- * @throws ForeignVolumeError when what is on the device is not the volume
- */
-export function wayToOpen(
-  header: LuksHeader | undefined,
-  { name, volumeUid, device }: OnDevice,
-  volume: { readonly isNew: boolean; readonly adopts?: VolumeIdentity | undefined },
-): 'format' | 'open' | 'rename' {
-  const mayFormat = volume.isNew && volume.adopts === undefined;
-  if (header === undefined) {
-    if (mayFormat) {
-      return 'format';
-    }
-    throw new ForeignVolumeError(`${device} has no LUKS header: nothing encrypted is there`);
-  }
-  const { owner, partial, keys } = header;
-  const isOwn = owner?.name === name && owner.volumeUid === volumeUid;
-  if (isOwn && partial && mayFormat) {
-    return 'format';
-  }
-  if (partial || keys === 0) {
-    const why = partial ? 'was never finished' : 'has no key any more';
-    throw new ForeignVolumeError(`the LUKS header of ${device} ${why}: nobody can read it`);
-  }
-  if (isOwn) {
-    return 'open';
-  }
-  if (owner !== undefined && volume.isNew && volume.adopts !== undefined) {
-    return 'rename';
-  }
-  const whose = owner ? `${owner.name} with uid ${owner.volumeUid}` : 'something else';
-  throw new ForeignVolumeError(`the LUKS header of ${device} is of ${whose}; it is left as it is`);
 }
 
 interface Removal {

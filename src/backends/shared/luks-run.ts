@@ -29,27 +29,34 @@ const notThere = 127;
 /** No key slot can be opened: cryptsetup(8). */
 const wrongKey = 2;
 
-function understood(error: unknown, args: readonly string[]): unknown {
+function understood(error: unknown, [command = '', ...args]: readonly string[]): unknown {
   if (!(error instanceof CommandError)) {
     return error;
   }
-  if (error.exitCode === notThere) {
+  const { exitCode, stderr } = error;
+  if (exitCode === notThere) {
     return new PermanentError(
       'the program cryptsetup is not there: encryption needs the package cryptsetup-bin in the image of the agent',
     );
   }
-  if (error.exitCode === wrongKey && args.includes('--key-file=-')) {
+  if (exitCode === wrongKey && args.includes('--key-file=-')) {
     return new PermanentError(
       'the key is not the one that the volume was made with: put that one back; nothing was changed on the disk',
     );
   }
-  if (args[0] === 'close' && /busy|in use/i.test(error.stderr)) {
-    return new Error(`/dev/mapper/${args[1] ?? ''} is in use`);
+  if (command === 'close') {
+    return /busy|in use/i.test(stderr)
+      ? new Error(`/dev/mapper/${args[0] ?? ''} is in use`)
+      : error;
   }
-  const isToBegin = args[0] === 'open' || args[0] === 'luksFormat';
-  return isToBegin && /kernel supports|device-mapper/i.test(error.stderr)
-    ? new PermanentError(`the kernel needs dm_crypt and its ciphers: ${error.stderr.trim()}`)
+  return isOfKernel(command, stderr)
+    ? new PermanentError(`the kernel needs dm_crypt and its ciphers: ${stderr.trim()}`)
     : error;
+}
+
+function isOfKernel(command: string, stderr: string): boolean {
+  const begins = command === 'open' || command === 'luksFormat';
+  return begins && /kernel supports|device-mapper/i.test(stderr);
 }
 
 /** @throws PermanentError where nothing can be encrypted on this node */
