@@ -85,7 +85,7 @@ export function usableBytesOf({ bytes: device, encryption }: Asked): Bytes {
 
 /** Shorter ones could be found by trying; longer ones are a mistake. */
 const leastKeyBytes = 32;
-export const mostKeyBytes = 4096;
+const mostKeyBytes = 4096;
 
 /** @returns what is wrong with the size of a key; nothing where it may be used */
 export function whyNoKey(length: number): string | undefined {
