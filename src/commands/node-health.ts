@@ -1,6 +1,7 @@
 import type { Health } from '../model/health.ts';
 import { describeError } from '../model/errors.ts';
 import { deviceChains } from '../platform/health/block-chain.ts';
+import { rememberedChains } from '../platform/health/remembered-chains.ts';
 import { healthMeter } from '../platform/health/health-meter.ts';
 import { sleep } from '../platform/sleep.ts';
 import { HealthEffects } from '../usecases/health-effects.ts';
@@ -36,7 +37,7 @@ export function healthLoop(
   const { volumes, events, pools } = parts;
   const watch = new HealthWatch({
     ...healthSources(config, parts.run, log),
-    ...{ chains: deviceChains(), now: Date.now, quietMs },
+    ...{ chains: rememberedChains(deviceChains(), Date.now), now: Date.now, quietMs },
   });
   const meter = healthMeter(parts.metrics);
   const effects = new HealthEffects({ node, volumes, events, log, meter, changed });

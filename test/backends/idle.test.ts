@@ -1,9 +1,13 @@
+import { rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { DiskOwners } from '../../src/backends/shared/disk-owners.ts';
 import { openPool } from '../../src/backends/shared/open-pool.ts';
 import type { DeclaredPool } from '../../src/backends/index.ts';
 import { bytes, MiB } from '../../src/model/bytes.ts';
 import { listDisks } from '../../src/platform/block-devices.ts';
+import { deviceChains } from '../../src/platform/health/block-chain.ts';
+import { rememberedChains } from '../../src/platform/health/remembered-chains.ts';
 import { rememberedDisks } from '../../src/platform/remembered-disks.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
@@ -11,6 +15,7 @@ import type { StorageBackend } from '../../src/usecases/ports.ts';
 import { folderGround } from '../support/folder-pool.ts';
 import { gptGround } from '../support/gpt-pool.ts';
 import { volumeNamed } from '../support/identities.ts';
+import { loopDisks } from '../support/loop-disks.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
 
 /** LVM needs a kernel of its own: see test/vm. */
@@ -101,4 +106,55 @@ describe('an idle pool', () => {
       expect((await look(pool)).usage.volumes).to.deep.equal([]);
     });
   }
+});
+
+describe('what lies below a volume', () => {
+  before(function () {
+    needLoopDevices(this);
+  });
+
+  it('is looked at once while its device stays, and again when it is another', async () => {
+    const disks = await loopDisks();
+    try {
+      const asked: string[] = [];
+      let time = 0;
+      const chains = rememberedChains(
+        {
+          below: async (path) => {
+            asked.push(path);
+            return deviceChains().below(path);
+          },
+        },
+        () => time,
+      );
+      const link = join(disks.root, 'volume');
+      await symlink(await disks.add(8), link);
+      const first = await chains.below(link);
+      time += 10_000;
+      expect(await chains.below(link)).to.deep.equal(first);
+      expect(asked).to.have.lengthOf(1);
+
+      await rm(link);
+      await symlink(await disks.add(8), link);
+      const second = await chains.below(link);
+      expect(second.tops).not.to.deep.equal(first.tops);
+
+      time += 180_000;
+      await chains.below(link);
+      expect(asked).to.have.lengthOf(3);
+    } finally {
+      await disks.cleanUp();
+    }
+  });
+
+  it('is looked at each time where it is no device', async () => {
+    let asked = 0;
+    const chain = { devices: [], tops: [], isCut: true };
+    const chains = rememberedChains({ below: async () => ((asked += 1), chain) }, () => 0);
+    await chains.below('/nonexistent');
+    await chains.below('/');
+    await chains.below('/');
+
+    expect(asked).to.equal(3);
+  });
 });

@@ -1,8 +1,13 @@
 import { runCommand } from '../../src/platform/run-command.ts';
 
+export interface Place {
+  readonly path: string;
+  readonly atMebibytes: number;
+}
+
 export interface Copying {
-  /** What the volume was cut from, or is like it. Written over. */
-  readonly raw: string;
+  /** What the volume was cut from, and where in it. Written over. */
+  readonly raw: Place;
   /** The volume's device. Written over. */
   readonly volume: string;
   readonly direction: 'write' | 'read';
@@ -22,7 +27,7 @@ export async function copyTimes({
   // The first one finds blocks that nobody has written yet.
   for (let round = -1; round < rounds; round += 1) {
     const rawMs = await copy(direction, raw, mebibytes);
-    const volumeMs = await copy(direction, volume, mebibytes);
+    const volumeMs = await copy(direction, { path: volume, atMebibytes: 0 }, mebibytes);
     if (round >= 0) {
       times.raw.push(rawMs);
       times.volume.push(volumeMs);
@@ -31,11 +36,15 @@ export async function copyTimes({
   return times;
 }
 
-async function copy(direction: string, path: string, mebibytes: number): Promise<number> {
+async function copy(
+  direction: string,
+  { path, atMebibytes }: Place,
+  mebibytes: number,
+): Promise<number> {
   const way =
     direction === 'write'
-      ? ['if=/dev/zero', `of=${path}`, 'oflag=direct', 'conv=notrunc,fsync']
-      : [`if=${path}`, 'of=/dev/null', 'iflag=direct'];
+      ? ['if=/dev/zero', `of=${path}`, `seek=${atMebibytes}`, 'oflag=direct', 'conv=notrunc,fsync']
+      : [`if=${path}`, `skip=${atMebibytes}`, 'of=/dev/null', 'iflag=direct'];
   const startedAt = performance.now();
   await runCommand('dd', [...way, 'bs=1M', `count=${mebibytes}`]);
   return performance.now() - startedAt;

@@ -1,46 +1,50 @@
-import { realpath, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 import { MiB } from '../../src/model/bytes.ts';
-import { runCommand } from '../../src/platform/run-command.ts';
 import type { BackendGround } from './backend-ground.ts';
-import { copyTimes } from './copy.ts';
+import { copyTimes, type Place } from './copy.ts';
 import type { Figures } from './figures.ts';
 import { makeVolume, newVolumeName, removeVolume } from './volumes.ts';
 
 const size = 128;
 const rounds = 9;
+const sectorBytes = 512;
 
-/** Writing and reading all of a volume, past the page cache, beside the same of what it was cut from. */
+/** Writing and reading all of a volume, past the page cache, beside the same blocks of what it was cut from. */
 export async function measureThroughput(ground: BackendGround, figures: Figures): Promise<void> {
-  const disk = await ground.disks.add(size);
-  for (const backend of ['partition', 'device'] as const) {
-    await compare(ground, figures, { backend, raw: disk, rawName: 'disk' });
+  for (const backend of ['partition', 'device', 'loop'] as const) {
+    const name = newVolumeName();
+    await makeVolume(ground, backend, name, size);
+    const volume = await realpath(join(ground.folder('/run/berth'), 'volumes', name));
+    const raw = await (backend === 'loop' ? imageOf(ground, volume) : diskOf(volume));
+    for (const direction of ['write', 'read'] as const) {
+      const times = await copyTimes({ raw, volume, direction, mebibytes: size, rounds });
+      const baseline = { name: `io.${backend}.raw.${direction}`, times: times.raw };
+      figures.addPair(`io.${backend}.${direction}`, times.volume, baseline);
+    }
+    await removeVolume(ground, name);
   }
-  const file = join(ground.folder('/var/lib/berth'), 'plain-file');
-  await runCommand('fallocate', ['--length', String(size * MiB), file]);
-  await compare(ground, figures, { backend: 'loop', raw: file, rawName: 'file' });
-  await rm(file);
 }
 
-interface Compared {
-  readonly backend: 'loop' | 'partition' | 'device';
-  readonly raw: string;
-  readonly rawName: string;
+/** The disk that a partition is part of. */
+async function diskOf(partition: string): Promise<Place> {
+  const folder = await realpath(`/sys/class/block/${basename(partition)}`);
+  const start = Number(await readFile(join(folder, 'start'), 'utf8'));
+  return {
+    path: `/dev/${basename(dirname(folder))}`,
+    atMebibytes: (start * sectorBytes) / MiB,
+  };
 }
 
-async function compare(
-  ground: BackendGround,
-  figures: Figures,
-  { backend, raw, rawName }: Compared,
-): Promise<void> {
-  const name = newVolumeName();
-  await makeVolume(ground, backend, name, size);
-  const volume = await realpath(join(ground.folder('/run/berth'), 'volumes', name));
-  for (const direction of ['write', 'read'] as const) {
-    const times = await copyTimes({ raw, volume, direction, mebibytes: size, rounds });
-    const baseline = { name: `io.${backend}.${rawName}.${direction}`, times: times.raw };
-    figures.addPair(`io.${backend}.${direction}`, times.volume, baseline);
-  }
-  await removeVolume(ground, name);
+/** The file behind a loop device, where the agent's folders are seen from here. */
+async function imageOf({ folder }: BackendGround, device: string): Promise<Place> {
+  const sys = `/sys/block/${basename(device)}/loop`;
+  const file = (await readFile(join(sys, 'backing_file'), 'utf8')).trim();
+  const offset = Number(await readFile(join(sys, 'offset'), 'utf8'));
+  const own = '/var/lib/berth';
+  return {
+    path: join(folder(own), file.slice(file.indexOf(own) + own.length)),
+    atMebibytes: offset / MiB,
+  };
 }

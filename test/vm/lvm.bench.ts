@@ -74,7 +74,7 @@ describe('the lvm backend, measured', function () {
     const one = request('io', mebibytes);
     await backend.ensure(one, signal);
     const volume = await backend.attach(one, signal);
-    const raw = await diskOfGuest('ssd-c');
+    const raw = { path: await diskOfGuest('ssd-c'), atMebibytes: 0 };
     for (const direction of ['write', 'read'] as const) {
       const times = await copyTimes({ raw, volume, direction, mebibytes, rounds });
       const baseline = { name: `io.lvm.disk.${direction}`, times: times.raw };
