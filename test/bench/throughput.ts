@@ -38,13 +38,13 @@ async function diskOf(partition: string): Promise<Place> {
 }
 
 /** The file behind a loop device, where the agent's folders are seen from here. */
-async function imageOf({ folder }: BackendGround, device: string): Promise<Place> {
+async function imageOf(ground: BackendGround, device: string): Promise<Place> {
   const sys = `/sys/block/${basename(device)}/loop`;
   const file = (await readFile(join(sys, 'backing_file'), 'utf8')).trim();
   const offset = Number(await readFile(join(sys, 'offset'), 'utf8'));
   const own = '/var/lib/berth';
   return {
-    path: join(folder(own), file.slice(file.indexOf(own) + own.length)),
+    path: join(ground.folder(own), file.slice(file.indexOf(own) + own.length)),
     atMebibytes: offset / MiB,
   };
 }
