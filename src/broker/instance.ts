@@ -62,8 +62,7 @@ export interface Operation {
   readonly startedAt: string;
   /** What an update came from; taken up again when it fails. */
   readonly before?:
-    | Pick<Instance, 'planId' | 'parameters' | 'wants' | 'maintenanceVersion'>
-    | undefined;
+    Pick<Instance, 'planId' | 'parameters' | 'wants' | 'maintenanceVersion'> | undefined;
 }
 
 /** How far the operation is, in the OSB API's own words. */
