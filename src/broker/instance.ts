@@ -80,6 +80,23 @@ export interface Progress {
   readonly repeatable: boolean;
   readonly volumes: readonly InstanceVolume[];
   readonly since: string;
+  /** What the working half notes for itself between its steps; nobody else reads it. */
+  readonly work?: Work | undefined;
+}
+
+/**
+ * Where the work on an operation is.
+ *
+ * `placing`: claims and placeholders are there, or on their way. `waiting`: everything was given
+ * back, until others have found their places. `undoing`: everything goes, and the operation has
+ * failed then. `leaving`: everything goes for good, the record last.
+ */
+export interface Work {
+  readonly step: 'placing' | 'waiting' | 'undoing' | 'leaving';
+  /** Why the operation fails. */
+  readonly reason?: string | undefined;
+  /** Names of volumes that are on their way out, and are to be seen gone. */
+  readonly leaving: readonly string[];
 }
 
 /** One claim of an instance and what became of it. */

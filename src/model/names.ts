@@ -20,6 +20,9 @@ export const agentFinalizer = 'berth.dev/agent';
  */
 export const controlFinalizer = 'berth.dev/control';
 
+/** On BrokerInstances: held until nothing of the instance is left. */
+export const brokerFinalizer = 'berth.dev/broker';
+
 /** Set by kubelet, and what the node affinity of a Local PersistentVolume names. */
 export const hostnameLabel = 'kubernetes.io/hostname';
 

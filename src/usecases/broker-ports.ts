@@ -3,6 +3,8 @@ import type { Instance, Progress } from '../broker/instance.ts';
 /** An instance as it was read. */
 export interface StoredInstance {
   readonly instance: Instance;
+  /** Of this record; another one with the same id later has another. */
+  readonly uid: string;
   /** Changes with every write; a write that names an older one is turned down. */
   readonly version: string;
 }
@@ -11,7 +13,11 @@ export interface StoredInstance {
 export interface InstanceStore {
   get(id: string): Promise<StoredInstance | undefined>;
   list(): Promise<readonly StoredInstance[]>;
-  /** @returns `exists` when another request with this id was first */
+  /**
+   * Its `progress` is not written: a record begins untouched by the working half.
+   *
+   * @returns `exists` when another request with this id was first
+   */
   create(instance: Instance): Promise<'created' | 'exists'>;
   /** Writes what the answering half owns: all but `progress`. */
   ask(

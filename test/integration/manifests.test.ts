@@ -240,6 +240,7 @@ describe('the manifests in a real API server', function () {
       'crd/storagepools.berth.dev',
       'crd/storagenodes.berth.dev',
       'crd/localvolumes.berth.dev',
+      'crd/brokerinstances.berth.dev',
     ]);
   });
 

@@ -64,7 +64,7 @@ export class Installation {
     await cluster.kubectl(['apply', '-f', join(base, 'namespace.yaml')]);
     await cluster.kubectl([
       ...['wait', '--for=condition=Established', '--timeout=30s', 'crd'],
-      ...['storagepools', 'storagenodes', 'localvolumes'].map((one) => `${one}.berth.dev`),
+      ...['storagepools', 'storagenodes', 'localvolumes', 'brokerinstances'].map((one) => `${one}.berth.dev`),
     ]);
     await cluster.kubectl(['apply', '-k', join(base, 'rbac')]);
     return new Installation(cluster);
