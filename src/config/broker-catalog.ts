@@ -170,6 +170,10 @@ function whatIsDouble(services: readonly Service[]): readonly string[] {
 }
 
 function doubles(what: string, values: readonly string[]): readonly string[] {
-  const repeated = values.filter((value, at) => value !== '' && values.indexOf(value) !== at);
-  return [...new Set(repeated)].map((value) => `${what} ${shown(value)} is there more than once`);
+  const once = new Set<string>();
+  const repeated = new Set<string>();
+  for (const value of values.filter((one) => one !== '')) {
+    (once.has(value) ? repeated : once).add(value);
+  }
+  return [...repeated].map((value) => `${what} ${shown(value)} is there more than once`);
 }
