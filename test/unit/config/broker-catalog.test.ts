@@ -152,7 +152,7 @@ services:
 });
 
 describe('catalogOfClasses', () => {
-  const rules = { serviceName: 'berth', leastSize: GiB, mostSize: bytes(10 * GiB) };
+  const rules = { serviceName: 'berth', leastSize: bytes(GiB), mostSize: bytes(10 * GiB) };
   const offered = (name: string, more: Partial<OfferedClass> = {}): OfferedClass => ({
     ...{ name, provisioner: 'local.berth.dev', parameters: { pool: 'fast', fsType: 'xfs' } },
     ...more,
