@@ -1,4 +1,8 @@
 import type { Instance, Progress } from '../broker/instance.ts';
+import type { Recorded } from '../broker/manifests.ts';
+import type { ClaimPart, Parts, PlaceholderPart } from '../broker/parts.ts';
+import type { Place } from '../broker/places.ts';
+import type { Bytes } from '../model/bytes.ts';
 
 /** An instance as it was read. */
 export interface StoredInstance {
@@ -28,4 +32,55 @@ export interface InstanceStore {
   tell(read: StoredInstance, progress: Progress): Promise<'written' | 'changed'>;
   /** Takes the record away; nothing of the instance is left in the cluster then. */
   remove(read: StoredInstance): Promise<'written' | 'changed'>;
+}
+
+/** The instances in memory, kept up to date by a watch. */
+export interface InstanceView {
+  /** By the name of its record. */
+  get(name: string): StoredInstance | undefined;
+  /** Those whose operation runs, by the names of their records. */
+  running(): Iterable<readonly [string, StoredInstance]>;
+}
+
+/** What the API server will not do, also if it is asked again. */
+export interface Refusal {
+  readonly refused: string;
+}
+
+/** Claims and placeholder pods of instances. What is made twice, or taken away twice, is fine. */
+export interface PartStore {
+  /** From memory. */
+  known(record: string, uid: string): Parts;
+  /** Live. */
+  read(record: Recorded): Promise<Parts>;
+  makeClaim(record: Recorded, index: number): Promise<Refusal | undefined>;
+  makePlaceholder(record: Recorded, index: number): Promise<Refusal | undefined>;
+  removeClaim(namespace: string, claim: ClaimPart): Promise<void>;
+  removePlaceholder(namespace: string, placeholder: PlaceholderPart): Promise<void>;
+  /** Lets a claim ask for another size. */
+  resize(namespace: string, claim: ClaimPart, size: Bytes): Promise<Refusal | undefined>;
+  /** Marks a claim with the time of its end, ISO 8601: it outlives its instance. */
+  retain(namespace: string, claim: ClaimPart, until: string): Promise<void>;
+  /** Live: the names of pods in the namespace that use one of the claims, but for placeholders. */
+  usersOf(namespace: string, claims: readonly string[]): Promise<readonly string[]>;
+  /** What the events of an object say about room; empty where there are none. */
+  told(about: ToldObject): Promise<string>;
+}
+
+export interface ToldObject {
+  readonly namespace: string;
+  readonly uid: string;
+  /** Of the event. */
+  readonly reason: string;
+}
+
+/** The volumes behind the claims. */
+export interface VolumePlaces {
+  /** Live: where the volume of a bound claim is. */
+  find(claim: ClaimPart): Promise<Place>;
+  /**
+   * Live: whether nothing is left of a volume, or what is left is nobody's concern any more: it is
+   * retained as its class asks, or waits for its lost node, which erases it when it comes back.
+   */
+  isGone(name: string): Promise<boolean>;
 }
