@@ -52,10 +52,6 @@ function render(folder: string): Rendered[] {
   return loadAll(text) as Rendered[];
 }
 
-function deploymentOf(objects: readonly Rendered[]) {
-  return objects.find(({ kind }) => kind === 'Deployment')?.spec?.template?.spec;
-}
-
 /** Old versions would open a port without TLS on all addresses; newer ones have none. */
 const onLoopback = '--plain-address=127.0.0.1:10251';
 
@@ -146,37 +142,6 @@ describe('the manifests', function () {
       });
     });
   }
-
-  describe('the broker, which is added to one of them', () => {
-    let objects: Rendered[];
-    before(() => {
-      objects = render('components/broker');
-    });
-
-    it('runs the same build, with settings that it understands', () => {
-      const [container] = deploymentOf(objects)?.containers ?? [];
-      const [word = '', ...flags] = container?.args ?? [];
-      const read = readSettings(commands[word]?.settings ?? {}, flags, {});
-
-      expect(word).to.equal('broker');
-      expect(read.ok ? [] : read.error).to.deep.equal([]);
-      expect(container?.image).to.equal(
-        deploymentOf(render('overlays/own-scheduler'))?.containers[0]?.image,
-      );
-    });
-
-    it('has a Service and an account', () => {
-      const service = objects.find(({ kind }) => kind === 'Service');
-      const deployment = objects.find(({ kind }) => kind === 'Deployment');
-      expect(deployment?.spec?.template?.metadata.labels).to.include(service?.spec?.selector);
-      const accounts = render('overlays/own-scheduler').filter(
-        ({ kind }) => kind === 'ServiceAccount',
-      );
-      expect(accounts.map(({ metadata }) => metadata.name)).to.include(
-        deploymentOf(objects)?.serviceAccountName,
-      );
-    });
-  });
 
   it('ship what berth scheduler-config prints, for the scheduler of our own', async () => {
     const versions = {
