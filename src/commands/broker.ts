@@ -9,19 +9,22 @@ import { listen } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { instanceStore } from '../kube/broker-instances.ts';
 import { openCluster } from '../kube/client.ts';
+import { faultPoints, type FaultPoints } from '../platform/fault-points.ts';
 import { jsonLog } from '../platform/log.ts';
 import { checkJson } from '../platform/json-schema.ts';
 import { serveInstances } from '../usecases/serve-instances.ts';
 import { followCatalog, followCredentials } from './broker-catalog.ts';
+import { brokerWork } from './broker-work.ts';
 import { certificateRelay } from './certificate-relay.ts';
 import { UsageError, type Run } from './command.ts';
 import { endAfterDrain } from './drain.ts';
+import { faultDirectoryVariable } from './fault-steps.ts';
 import { fileCertificate } from './file-certificate.ts';
 
 type Settings = SettingValues<typeof brokerSettings>;
 
 /** The service broker: answers platforms, and makes what they ask for. */
-export const broker: Run<typeof brokerSettings> = async (given, { signal }) => {
+export const broker: Run<typeof brokerSettings> = async (given, { env, signal }) => {
   const { tlsCertFile, tlsKeyFile, plainHttp, leastSize, mostSize } = given;
   if ((tlsCertFile === '') !== (tlsKeyFile === '')) {
     throw new UsageError('--tls-cert-file and --tls-key-file are given together, or neither');
@@ -34,11 +37,15 @@ export const broker: Run<typeof brokerSettings> = async (given, { signal }) => {
   if (leastSize > mostSize) {
     throw new UsageError('--least-size must not be above --most-size');
   }
-  await serve(given, signal);
+  await serve(given, signal, faultPoints(env[faultDirectoryVariable]));
 };
 
 /** @throws when one of the addresses cannot be taken; all else is tried until it succeeds */
-async function serve(given: Settings, asked: AbortSignal): Promise<void> {
+async function serve(
+  given: Settings,
+  asked: AbortSignal,
+  points: FaultPoints | undefined,
+): Promise<void> {
   const log = jsonLog('broker');
   const registry = new Registry();
   const metrics = brokerMetrics(registry);
@@ -62,17 +69,27 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
     catalog: catalog.current,
     credentials: credentials.current,
   });
+  const work = brokerWork({
+    ...{ client, log, registry, points },
+    namespace: given.namespace,
+    rules: {
+      image: given.placeholderImage,
+      priorityClass: given.placeholderPriorityClass,
+      scheduler: given.placeholderScheduler,
+    },
+  });
   let isListening = false;
   const notReady = (): readonly string[] => [
     ...(catalog.current() === undefined ? ['no catalog yet'] : []),
     ...(credentials.current() === undefined ? ['no credentials yet'] : []),
+    ...work.notReady(),
     ...(isListening ? [] : ['not listening yet']),
     ...(asked.aborted ? ['it is ending'] : []),
   ];
 
   const ending = endAfterDrain(asked, given.drain);
   const { signal } = ending;
-  const running = [catalog.run(signal), credentials.run(signal)];
+  const running = [catalog.run(signal), credentials.run(signal), work.run(signal)];
   if (!given.plainHttp) {
     running.push(fileCertificate(given, { log, metrics: registry, show: tls.show }).run(signal));
   }

@@ -41,6 +41,21 @@ export const brokerSettings = {
   tlsCertFile: text({ help: 'certificate, renewed by others', shown: '<file>', fallback: '' }),
   tlsKeyFile: text({ help: 'its private key', shown: '<file>', fallback: '' }),
   plainHttp: onOff({ help: 'serve without TLS, behind a proxy that ends it' }),
+  placeholderImage: text({
+    help: 'what placeholder pods run: anything that waits for its end',
+    shown: '<image>',
+    fallback: 'registry.k8s.io/pause:3.10',
+  }),
+  placeholderPriorityClass: text({
+    help: 'of placeholder pods: lower than that of every workload',
+    shown: '<name>',
+    fallback: 'berth-placeholder',
+  }),
+  placeholderScheduler: text({
+    help: "of placeholder pods; empty: as Berth's webhook decides",
+    shown: '<name>',
+    fallback: '',
+  }),
   drain: duration({
     help: 'how long it answers after it was told to end',
     leastMs: 0,
