@@ -1,6 +1,7 @@
 import { bytes } from '../../../src/model/bytes.ts';
 import type { Progress } from '../../../src/broker/instance.ts';
 import type { InstanceStore } from '../../../src/usecases/broker-ports.ts';
+import { send } from './send.ts';
 
 export interface Answered {
   readonly status: number;
@@ -36,10 +37,13 @@ export const async = { accepts_incomplete: 'true' };
 export class Platform {
   readonly #url: string;
   readonly #store: InstanceStore;
+  readonly #ca: string | undefined;
 
-  constructor(url: string, store: InstanceStore) {
+  /** @param ca - the authority of a broker that is asked by HTTPS */
+  constructor(url: string, store: InstanceStore, ca?: string) {
     this.#url = url;
     this.#store = store;
+    this.#ca = ca;
   }
 
   async ask({ method = 'GET', path, query = {}, body, headers = {} }: Ask): Promise<Answered> {
@@ -50,19 +54,16 @@ export class Platform {
       ...headers,
     }).filter(([, value]) => value !== '');
     const search = new URLSearchParams(query).toString();
-    const response = await fetch(`${this.#url}${path}${search && `?${search}`}`, {
+    const { text, ...answered } = await send(`${this.#url}${path}${search && `?${search}`}`, {
       method,
       headers: Object.fromEntries(all),
-      ...(body !== undefined && {
-        body: typeof body === 'string' || body instanceof Buffer ? body : JSON.stringify(body),
-      }),
+      ca: this.#ca,
+      body:
+        body === undefined || typeof body === 'string' || body instanceof Buffer
+          ? body
+          : JSON.stringify(body),
     });
-    const text = await response.text();
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: JSON.parse(text) as Record<string, unknown>,
-    };
+    return { ...answered, body: JSON.parse(text) as Record<string, unknown> };
   }
 
   provision(id: string, body: object = provisioning): Promise<Answered> {
