@@ -21,6 +21,12 @@ export interface Ask {
 
 export const user = 'platform:first-password';
 
+/** Who asks: `name:password`, and the authority of a broker that is asked by HTTPS. */
+export interface Caller {
+  readonly user: string;
+  readonly ca?: string | undefined;
+}
+
 /** The usual body of a request to provision. */
 export const provisioning = {
   service_id: 'disks-id',
@@ -37,18 +43,17 @@ export const async = { accepts_incomplete: 'true' };
 export class Platform {
   readonly #url: string;
   readonly #store: InstanceStore;
-  readonly #ca: string | undefined;
+  readonly #as: Caller;
 
-  /** @param ca - the authority of a broker that is asked by HTTPS */
-  constructor(url: string, store: InstanceStore, ca?: string) {
+  constructor(url: string, store: InstanceStore, as: Caller = { user }) {
     this.#url = url;
     this.#store = store;
-    this.#ca = ca;
+    this.#as = as;
   }
 
   async ask({ method = 'GET', path, query = {}, body, headers = {} }: Ask): Promise<Answered> {
     const all = Object.entries({
-      authorization: `Basic ${Buffer.from(user).toString('base64')}`,
+      authorization: `Basic ${Buffer.from(this.#as.user).toString('base64')}`,
       'x-broker-api-version': '2.17',
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...headers,
@@ -57,7 +62,7 @@ export class Platform {
     const { text, ...answered } = await send(`${this.#url}${path}${search && `?${search}`}`, {
       method,
       headers: Object.fromEntries(all),
-      ca: this.#ca,
+      ca: this.#as.ca,
       body:
         body === undefined || typeof body === 'string' || body instanceof Buffer
           ? body
