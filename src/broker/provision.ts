@@ -75,7 +75,7 @@ function newInstance(request: ProvisionRequest, around: Surroundings): Result<In
   });
 }
 
-export function offeredPlan(
+function offeredPlan(
   serviceId: string,
   planId: string,
   { catalog }: Surroundings,

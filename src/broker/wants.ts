@@ -52,6 +52,6 @@ export function askedSize(
     : ok(read.value);
 }
 
-export function usualSize(rule: SizeRule): Bytes {
+function usualSize(rule: SizeRule): Bytes {
   return rule.kind === 'fixed' ? rule.bytes : rule.usual;
 }

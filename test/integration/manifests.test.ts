@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
+import { parseCatalog } from '../../src/config/broker-catalog.ts';
 import { commands } from '../../src/commands/index.ts';
 import { readSettings } from '../../src/config/settings.ts';
 import type { LocalVolumeObject, StoragePoolObject } from '../../src/kube/custom-objects.ts';
@@ -142,6 +143,39 @@ describe('the manifests', function () {
       });
     });
   }
+
+  describe('the broker, which any of them can take', () => {
+    let objects: Rendered[];
+    const deploymentOf = (all: readonly Rendered[]): Rendered | undefined =>
+      all.find(({ kind }) => kind === 'Deployment');
+
+    before(() => {
+      objects = render('components/broker');
+    });
+
+    it('runs the same build, with settings that it understands', () => {
+      const [container] = deploymentOf(objects)?.spec?.template?.spec.containers ?? [];
+      const [word = '', ...flags] = container?.args ?? [];
+      const read = readSettings(commands[word]?.settings ?? {}, flags, {});
+
+      expect(word).to.equal('broker');
+      expect(read.ok ? [] : read.error).to.deep.equal([]);
+      const others = deploymentOf(render('overlays/own-scheduler'))?.spec?.template?.spec;
+      expect(container?.image).to.equal(others?.containers[0]?.image);
+    });
+
+    it('has a Service, an account and a catalog that can be read', () => {
+      const { template } = deploymentOf(objects)?.spec ?? {};
+      const service = objects.find(({ kind }) => kind === 'Service');
+      const account = objects.find(({ kind }) => kind === 'ServiceAccount');
+      const map = objects.find(({ kind }) => kind === 'ConfigMap');
+      const catalog = parseCatalog(map?.data?.['catalog.yaml'] ?? '');
+
+      expect(template?.metadata.labels).to.include(service?.spec?.selector);
+      expect(template?.spec.serviceAccountName).to.equal(account?.metadata.name);
+      expect(catalog.ok ? [] : catalog.error).to.deep.equal([]);
+    });
+  });
 
   it('ship what berth scheduler-config prints, for the scheduler of our own', async () => {
     const versions = {

@@ -1,6 +1,7 @@
 import { bytes } from '../../../src/model/bytes.ts';
 import type { Progress } from '../../../src/broker/instance.ts';
 import type { InstanceStore } from '../../../src/usecases/broker-ports.ts';
+import { send } from './send.ts';
 
 export interface Answered {
   readonly status: number;
@@ -20,6 +21,12 @@ export interface Ask {
 
 export const user = 'platform:first-password';
 
+/** Who asks: `name:password`, and the authority of a broker that is asked by HTTPS. */
+export interface Caller {
+  readonly user: string;
+  readonly ca?: string | undefined;
+}
+
 /** The usual body of a request to provision. */
 export const provisioning = {
   service_id: 'disks-id',
@@ -36,33 +43,32 @@ export const async = { accepts_incomplete: 'true' };
 export class Platform {
   readonly #url: string;
   readonly #store: InstanceStore;
+  readonly #as: Caller;
 
-  constructor(url: string, store: InstanceStore) {
+  constructor(url: string, store: InstanceStore, as: Caller = { user }) {
     this.#url = url;
     this.#store = store;
+    this.#as = as;
   }
 
   async ask({ method = 'GET', path, query = {}, body, headers = {} }: Ask): Promise<Answered> {
     const all = Object.entries({
-      authorization: `Basic ${Buffer.from(user).toString('base64')}`,
+      authorization: `Basic ${Buffer.from(this.#as.user).toString('base64')}`,
       'x-broker-api-version': '2.17',
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...headers,
     }).filter(([, value]) => value !== '');
     const search = new URLSearchParams(query).toString();
-    const response = await fetch(`${this.#url}${path}${search && `?${search}`}`, {
+    const { text, ...answered } = await send(`${this.#url}${path}${search && `?${search}`}`, {
       method,
       headers: Object.fromEntries(all),
-      ...(body !== undefined && {
-        body: typeof body === 'string' || body instanceof Buffer ? body : JSON.stringify(body),
-      }),
+      ca: this.#as.ca,
+      body:
+        body === undefined || typeof body === 'string' || body instanceof Buffer
+          ? body
+          : JSON.stringify(body),
     });
-    const text = await response.text();
-    return {
-      status: response.status,
-      headers: response.headers,
-      body: JSON.parse(text) as Record<string, unknown>,
-    };
+    return { ...answered, body: JSON.parse(text) as Record<string, unknown> };
   }
 
   provision(id: string, body: object = provisioning): Promise<Answered> {
