@@ -164,15 +164,19 @@ describe('the manifests', function () {
       expect(container?.image).to.equal(others?.containers[0]?.image);
     });
 
-    it('has a Service, an account and a catalog that can be read', () => {
-      const { template } = deploymentOf(objects)?.spec ?? {};
-      const service = objects.find(({ kind }) => kind === 'Service');
-      const account = objects.find(({ kind }) => kind === 'ServiceAccount');
-      const map = objects.find(({ kind }) => kind === 'ConfigMap');
-      const catalog = parseCatalog(map?.data?.['catalog.yaml'] ?? '');
+    const one = (kind: string): Rendered | undefined =>
+      objects.find((object) => object.kind === kind);
 
-      expect(template?.metadata.labels).to.include(service?.spec?.selector);
-      expect(template?.spec.serviceAccountName).to.equal(account?.metadata.name);
+    it('has a Service and an account', () => {
+      const template = one('Deployment')?.spec?.template;
+
+      expect(template?.metadata.labels).to.include(one('Service')?.spec?.selector);
+      expect(template?.spec.serviceAccountName).to.equal(one('ServiceAccount')?.metadata.name);
+    });
+
+    it('has an example of a catalog, which can be read', () => {
+      const catalog = parseCatalog(one('ConfigMap')?.data?.['catalog.yaml'] ?? '');
+
       expect(catalog.ok ? [] : catalog.error).to.deep.equal([]);
     });
   });
