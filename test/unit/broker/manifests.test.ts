@@ -10,7 +10,7 @@ const record = (wants: Partial<Wants>) => ({
   ...{ instance: instanceWith({ wants }), name: 'osb-1', uid },
 });
 const podOf = (wants: Partial<Wants>): Pod =>
-  placeholderOf(record(wants), 1, { rules, askedAt: '2030-01-01T00:00:00Z' }) as Pod;
+  placeholderOf(record(wants), 1, { rules, askedAt: '2030-01-01T00:00:00Z' });
 
 const required = 'requiredDuringSchedulingIgnoredDuringExecution';
 
