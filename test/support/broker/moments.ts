@@ -10,7 +10,7 @@ import type { OperationKind } from '../../../src/broker/instance.ts';
 import { bytes } from '../../../src/model/bytes.ts';
 
 export const uid = '0b5b6b3e-9a44-4c5d-8f6e-1d2c3b4a5968';
-export const startedAt = '2030-01-01T00:00:00.000Z';
+const startedAt = '2030-01-01T00:00:00.000Z';
 export const start = Date.parse(startedAt);
 
 export interface InstanceFacts {
