@@ -62,6 +62,11 @@ export interface PoolPlan {
   readonly directory?: string | undefined;
   /** What a volume of `wanted` usable bytes occupies of this pool. The same wherever it is asked. */
   readonly allocatedFor: (wanted: Bytes) => Bytes;
+  /**
+   * What changes whenever the numbers of the pool `pool` may, beside the disks of the node and what
+   * Berth itself does. Starts no program. Missing where the pool is measured without one anyway.
+   */
+  readonly signs?: (pool: string) => Promise<string>;
   readonly open: (around: BackendSurroundings) => StorageBackend;
 }
 

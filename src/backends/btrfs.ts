@@ -5,6 +5,7 @@ import { parseBtrfsOptions } from './btrfs-options.ts';
 import { dropStaleLinks } from './shared/folder-links.ts';
 import { allocatedFor } from './shared/folder-lookup.ts';
 import { openFolderPool } from './shared/folder-pool.ts';
+import { signsOfFilesystem } from './shared/folder-space.ts';
 import { takesNoDevices } from './shared/options.ts';
 
 /** Volumes are subvolumes of a btrfs filesystem, kept to their size by its quota groups. */
@@ -20,6 +21,7 @@ export const btrfs: Backend = {
       directory,
       gives: 'directory',
       allocatedFor,
+      signs: () => signsOfFilesystem(directory),
       open: (around) =>
         openFolderPool(
           { backend: 'btrfs', directory, limit },

@@ -5,6 +5,7 @@ import { dropStalePartitionLinks } from './shared/gpt-links.ts';
 import { parseDisks } from './shared/gpt-options.ts';
 import { openGptPool } from './shared/gpt-pool.ts';
 import { partitionBytesFor } from './shared/gpt-volumes.ts';
+import { noSigns } from './shared/remembered.ts';
 
 /** A disk on which anything stands beside the mark is not free. */
 const onePerDisk: Cutting = {
@@ -22,6 +23,7 @@ export const device: Backend = {
           gives: 'device',
           fixedSize: true,
           allocatedFor: partitionBytesFor,
+          signs: noSigns,
           open: (around) => openGptPool(onePerDisk, around),
         })
       : options;

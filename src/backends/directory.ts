@@ -5,6 +5,7 @@ import { parseDirectoryOptions } from './directory-options.ts';
 import { dropStaleLinks } from './shared/folder-links.ts';
 import { allocatedFor } from './shared/folder-lookup.ts';
 import { openFolderPool } from './shared/folder-pool.ts';
+import { signsOfFilesystem } from './shared/folder-space.ts';
 import { takesNoDevices } from './shared/options.ts';
 
 /** Volumes are directories of one filesystem, kept to their size by a project quota or by nobody. */
@@ -21,6 +22,7 @@ export const directory: Backend = {
       directory,
       gives: 'directory',
       allocatedFor,
+      signs: () => signsOfFilesystem(directory),
       open: (around) =>
         openFolderPool(
           { backend: 'directory', directory, limit },

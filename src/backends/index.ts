@@ -1,5 +1,6 @@
 import type { Bytes } from '../model/bytes.ts';
 import { parseDeviceSelector, type DeviceSelector } from '../model/device-selector.ts';
+import { discoveryBackend } from '../model/discovery.ts';
 import { parseKeepFor } from '../model/keep-for.ts';
 import { parseLimits, type PoolLimits } from '../model/pool-limits.ts';
 import { err, ok, type Result } from '../model/result.ts';
@@ -43,7 +44,8 @@ export function parsePoolSpec(spec: unknown): Result<DeclaredPool, string> {
   const name = backendNames.find((known) => known === fields['backend']);
   if (name === undefined) {
     const given = JSON.stringify(fields['backend']) ?? 'missing';
-    return err(`backend is ${given}: allowed are ${backendNames.join(', ')}`);
+    const allowed = [...backendNames, discoveryBackend].join(', ');
+    return err(`backend is ${given}: allowed are ${allowed}`);
   }
   const devices = parseDevices(fields['devices']);
   const plan = devices.ok ? backends[name].parse(fields[name], devices.value) : devices;
@@ -71,7 +73,7 @@ function optionsOfOthers(
   name: string,
   fields: Readonly<Record<string, unknown>>,
 ): readonly string[] {
-  return Object.keys(backends)
+  return [...Object.keys(backends), discoveryBackend]
     .filter((other) => other !== name && fields[other] !== undefined)
     .map((other) => `${other} is set: only options of backend ${name} are allowed here`);
 }

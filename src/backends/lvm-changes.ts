@@ -1,7 +1,6 @@
-import { realpath, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
 import { formatBytes, type Bytes } from '../model/bytes.ts';
 import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
+import { kernelPath } from '../platform/device-number.ts';
 import { refuseIfHeld } from '../platform/held.ts';
 import type { RunCommand } from '../platform/run-command.ts';
 import type { Group, LogicalVolume } from './lvm-look.ts';
@@ -58,6 +57,15 @@ function shape(layout: Layout, size: Bytes): readonly string[] {
     case 'thin':
       return ['--type', 'thin', '--thinpool', thinPoolName, '--virtualsize', `${size}b`];
   }
+}
+
+/** Whoever has the volume open sees its new end at once. One step: it has the old size or the new one. */
+export async function extendVolume(
+  { lvm, group }: Change,
+  { name }: LogicalVolume,
+  size: Bytes,
+): Promise<void> {
+  await lvm(['lvextend', '--yes', '--size', `${size}b`, `${group}/${name}`]);
 }
 
 /** Gives a volume another uid and name: the uid at once, the name in a step that can be finished later. */
@@ -144,13 +152,4 @@ async function eraseThin(
     case 'none':
       return `${text} left as they are, in blocks that the thin pool zeroes before it uses them again`;
   }
-}
-
-/** The kernel's own name of a device: what has the name of the volume is a link to it, or a second device file. */
-async function kernelPath(path: string): Promise<string> {
-  const { rdev } = await stat(path);
-  // The layout of dev_t in glibc: sys/sysmacros.h, gnu_dev_major and gnu_dev_minor.
-  const major = (rdev >>> 8) & 0xfff;
-  const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
-  return `/dev/${basename(await realpath(`/sys/dev/block/${major}:${minor}`))}`;
 }

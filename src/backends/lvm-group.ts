@@ -21,6 +21,10 @@ export interface SettledGroup {
   readonly disks?: readonly DiskInPool[];
 }
 
+export function groupNameOf({ volumeGroup }: LvmOptions, pool: string): string {
+  return volumeGroup ?? `berth-${pool}`;
+}
+
 /** The volume group of a pool: the one that the operator names, or one made of selected disks. */
 export function poolGroup(
   options: LvmOptions,
@@ -29,7 +33,7 @@ export function poolGroup(
 ): PoolGroup {
   const { volumeGroup, extentBytes, layout } = options;
   const { pool } = around;
-  const name = volumeGroup ?? `berth-${pool}`;
+  const name = groupNameOf(options, pool);
 
   const look = sharedLook(async () => {
     const group = await lookAtGroup(lvm, name);

@@ -37,6 +37,9 @@ export interface LogicalVolume {
   /** For a thin pool: the parts in use, 0 to 1. Missing while it is not active. */
   readonly dataUsed: number | undefined;
   readonly metadataUsed: number | undefined;
+  /** In LVM's words; empty while all is well. */
+  readonly status: string;
+  readonly needsCheck: boolean;
 }
 
 type Row = Readonly<Record<string, string>>;
@@ -45,7 +48,7 @@ type Section = 'vg' | 'pv' | 'lv' | 'seg';
 const fields: Readonly<Record<Section | 'pvseg', string>> = {
   vg: 'vg_name,vg_tags,vg_extent_size',
   pv: 'pv_name,pv_uuid,pv_size,pv_missing,pv_allocatable,pv_pe_count,pv_pe_alloc_count',
-  lv: 'lv_name,lv_tags,lv_size,lv_layout,lv_active,lv_dm_path,data_percent,metadata_percent',
+  lv: 'lv_name,lv_tags,lv_size,lv_layout,lv_active,lv_dm_path,data_percent,metadata_percent,lv_health_status,lv_check_needed',
   seg: 'lv_name,stripes',
   pvseg: 'pv_name',
 };
@@ -112,6 +115,8 @@ function toVolume(row: Row, rows: ReadonlyMap<string, number>): LogicalVolume {
     rows: rows.get(name) ?? 1,
     dataUsed: partOf(row, 'data_percent'),
     metadataUsed: partOf(row, 'metadata_percent'),
+    status: row['lv_health_status'] ?? '',
+    needsCheck: row['lv_check_needed'] === '1',
   };
 }
 

@@ -1,5 +1,6 @@
 import { bytes, formatBytes, minusBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import { NoSpaceError } from '../model/errors.ts';
+import { judgeLvm } from '../model/lvm-state.ts';
 import type { PoolUsage, ThinUsage } from '../usecases/ports.ts';
 import type { Group, LogicalVolume } from './lvm-look.ts';
 import type { Layout, LvmOptions } from './lvm-options.ts';
@@ -13,15 +14,37 @@ export function measure(group: Group, pool: string, { layout }: LvmOptions): Roo
   const { volumes, thinPool } = recogniseAll(group, pool);
   const names = volumes.map(({ volume }) => volume.name);
   const allocated = sumBytes(volumes.map(({ volume }) => volume.allocatedBytes));
+  const known = { allocated, volumes: names, under: devicesOf(group, thinPool) };
+  const lacking = lackOf(group);
   if (layout.type === 'thin') {
-    return { allocated, volumes: names, ...measureThin(thinPool, layout.thin, allocated) };
+    const thin = measureThin(thinPool, layout.thin, allocated);
+    return { ...known, ...thin, ...lacking };
   }
-  const missing = group.disks.filter(({ isMissing }) => isMissing);
-  const room =
-    missing.length > 0
-      ? { free: bytes(0), largest: bytes(0), warnings: [missingText(group, missing.length)] }
-      : roomFor(group, rowsOf(layout), layout.type === 'mirrored' ? 2 : 1);
-  return { allocated, volumes: names, total: sumBytes([allocated, room.free]), ...room };
+  const room = lacking ?? roomFor(group, rowsOf(layout), layout.type === 'mirrored' ? 2 : 1);
+  return { ...known, total: sumBytes([allocated, room.free]), ...room };
+}
+
+function devicesOf({ disks }: Group, thinPool: LogicalVolume | undefined): readonly string[] {
+  const there = disks.flatMap(({ path, isMissing }) => (isMissing ? [] : [path]));
+  return thinPool?.isActive === true ? [...there, thinPool.path] : there;
+}
+
+/** A volume group that lacks a disk cannot be changed. */
+function lackOf(group: Group): Pick<PoolUsage, 'free' | 'largest' | 'warnings'> | undefined {
+  const missing = group.disks.filter(({ isMissing }) => isMissing).length;
+  return missing === 0
+    ? undefined
+    : { free: bytes(0), largest: bytes(0), warnings: [missingText(group, missing)] };
+}
+
+/** What LVM says of volumes of the pool that are not well. */
+export function illVolumes(group: Group, pool: string): readonly string[] {
+  const { volumes, thinPool } = recogniseAll(group, pool);
+  const all = [...volumes.map(({ lv }) => lv), ...(thinPool ? [thinPool] : [])];
+  return all.flatMap((lv) => {
+    const ill = judgeLvm({ ...lv, name: `${group.name}/${lv.name}` });
+    return ill ? [ill.message] : [];
+  });
 }
 
 function missingText({ name }: Group, count: number): string {

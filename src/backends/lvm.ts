@@ -1,6 +1,4 @@
 import { rm } from 'node:fs/promises';
-import { formatBytes } from '../model/bytes.ts';
-import { NoSpaceError } from '../model/errors.ts';
 import { err, ok } from '../model/result.ts';
 import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
 import { ensureLink } from '../platform/files.ts';
@@ -21,7 +19,8 @@ import {
   renameVolume,
   type Change,
 } from './lvm-changes.ts';
-import { poolGroup } from './lvm-group.ts';
+import { growVolume } from './lvm-growth.ts';
+import { groupNameOf, poolGroup } from './lvm-group.ts';
 import { dropStaleLvmLinks } from './lvm-links.ts';
 import type { Group } from './lvm-look.ts';
 import {
@@ -32,7 +31,8 @@ import {
   type LvmOptions,
 } from './lvm-options.ts';
 import { lvmRunner } from './lvm-run.ts';
-import { emptyUsage, measure, noSpace } from './lvm-space.ts';
+import { emptyUsage, illVolumes, measure, noSpace } from './lvm-space.ts';
+import { signsOfGroup } from './lvm-signs.ts';
 import { ownVolume, recognise, recogniseAll } from './lvm-volumes.ts';
 import { once } from './shared/once.ts';
 import { largeEnough, planAdoption } from './shared/proven.ts';
@@ -52,8 +52,8 @@ function planFor(options: LvmOptions): PoolPlan {
   return {
     ...(volumeGroup !== undefined && { source: `volume group ${volumeGroup}` }),
     gives: 'device',
-    fixedSize: true,
     allocatedFor: (wanted) => allocatedFor(options, wanted),
+    signs: (pool) => signsOfGroup(options, groupNameOf(options, pool)),
     open: (around) => openLvmPool(options, around),
   };
 }
@@ -90,7 +90,9 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
 
   async function usage(signal: AbortSignal): Promise<PoolUsage> {
     const { group, disks } = await pooled.settle(await pooled.look(), signal);
-    return { ...measured(group), ...(disks && { disks }) };
+    const room = measured(group);
+    const warnings = [...(room.warnings ?? []), ...(group ? illVolumes(group, pool) : [])];
+    return { ...room, ...(disks && { disks }), ...(warnings.length > 0 && { warnings }) };
   }
 
   function measured(group: Group | undefined): PoolUsage {
@@ -132,16 +134,12 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   }
 
   async function grow(request: VolumeRequest): Promise<BackendVolume> {
-    const volume = await find(request);
-    if (volume === undefined) {
+    const group = await pooled.look();
+    const found = group && ownVolume(group, pool, request);
+    if (group === undefined || found === undefined) {
       throw new Error(`no logical volume of pool ${pool} is ${request.name}`);
     }
-    if (volume.bytes < request.bytes) {
-      throw new NoSpaceError(
-        `${request.name} has ${formatBytes(volume.bytes)} in pool ${pool}, ${formatBytes(request.bytes)} are asked: logical volumes do not grow`,
-      );
-    }
-    return volume;
+    return growVolume(found, request, { change: changeIn(group), options, room: measured(group) });
   }
 
   async function attach(identity: VolumeIdentity): Promise<string> {
@@ -209,9 +207,10 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   }
 
   return {
-    ...{ list, find, grow, attach, remove, removeStray },
+    ...{ list, find, attach, remove, removeStray },
     usage: (signal) => changing(() => usage(signal)),
     ensure: (request, signal) => changing(() => ensure(request, signal)),
+    grow: (request) => changing(() => grow(request)),
     adopt: (from, to) => changing(() => adopt(from, to)),
   };
 }

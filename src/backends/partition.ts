@@ -4,6 +4,7 @@ import { dropStalePartitionLinks } from './shared/gpt-links.ts';
 import { parseDisks } from './shared/gpt-options.ts';
 import { openGptPool } from './shared/gpt-pool.ts';
 import { partitionBytesFor } from './shared/gpt-volumes.ts';
+import { noSigns } from './shared/remembered.ts';
 import { ok } from '../model/result.ts';
 
 /** A disk holds as many volumes as fit, each where the smallest gap is that can hold it. */
@@ -22,6 +23,7 @@ export const partition: Backend = {
           gives: 'device',
           fixedSize: true,
           allocatedFor: partitionBytesFor,
+          signs: noSigns,
           open: (around) => openGptPool(manyPerDisk, around),
         })
       : options;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { ControlMetrics } from '../http/control-metrics.ts';
 import { runWhileLeading } from '../kube/leader.ts';
+import { nodesWithMedia } from '../kube/discovery-facts.ts';
 import { keyOf } from '../kube/objects.ts';
 import { writePoolStatus } from '../kube/pool-status.ts';
 import { describeError } from '../model/errors.ts';
@@ -9,6 +10,7 @@ import { volumeName } from '../model/names.ts';
 import { Controller, type Reconcile } from '../usecases/controller.ts';
 import { expandClaims, type ClaimExpansion } from '../usecases/expand-claim.ts';
 import { giveUpVolume } from '../usecases/give-up-volume.ts';
+import { keepDiscovery } from '../usecases/keep-discovery.ts';
 import { noticeUnscheduled } from '../usecases/notice-unscheduled.ts';
 import { provisionClaim } from '../usecases/provision-claim.ts';
 import { releaseVolume } from '../usecases/release-volume.ts';
@@ -23,6 +25,7 @@ import {
   mayExpand,
   type Enqueue,
 } from './control-changes.ts';
+import { listenToDiscovery } from './control-discovery.ts';
 import type { ControlConfig, ControlParts } from './control-parts.ts';
 import { listenToNodes } from './listen-to-nodes.ts';
 
@@ -138,6 +141,11 @@ function loopsOf(
       keys: () => keysOf(state.pods.list()),
     },
     {
+      ...{ name: 'discovery', workers: 4 },
+      reconcile: keepDiscovery(parts),
+      keys: () => nodesWithMedia(state),
+    },
+    {
       name: 'pool-status',
       reconcile: writePoolStatus(parts),
       workers: 1,
@@ -176,6 +184,7 @@ function listen(parts: ControlParts, enqueue: Enqueue): void {
   listenToGrowth(parts, enqueue);
   listenToNodes(parts.state, (volume) => enqueue('node-loss', volume));
   listenToPools(parts, enqueue);
+  listenToDiscovery(parts.state, enqueue);
 }
 
 function listenToClaims({ state }: ControlParts, enqueue: Enqueue): void {

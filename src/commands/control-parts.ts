@@ -12,6 +12,7 @@ import {
 import { eventSink } from '../kube/events.ts';
 import { localVolumeStore } from '../kube/local-volumes.ts';
 import { lossRecord } from '../kube/loss-record.ts';
+import { mediumStore } from '../kube/medium-store.ts';
 import { NodeIndex, type PoolRules } from '../kube/node-index.ts';
 import { nodeStore } from '../kube/node-state.ts';
 import { persistentVolumeStore } from '../kube/persistent-volumes.ts';
@@ -25,6 +26,7 @@ import { Ledger } from '../scheduling/ledger.ts';
 import { BindLoad } from '../usecases/bind-load.ts';
 import type { Log } from '../usecases/ports.ts';
 import { provision } from '../usecases/provision.ts';
+import { readDiscovery } from './control-discovery.ts';
 import { atSteps, controlSteps } from './fault-steps.ts';
 
 export type ControlConfig = SettingValues<typeof controlSettings>;
@@ -74,6 +76,8 @@ export function controlParts(
     claims,
     nodeObjects: nodeStore(api),
     losses: lossRecord(api),
+    readDiscovery,
+    media: atSteps(mediumStore(api, state, readDiscovery), controlSteps.media, points),
     pods: atSteps(podStore(api, state.pods, now), controlSteps.pods, points),
     /** What releasing volumes uses in place of the stores above. */
     forRelease: {
@@ -88,8 +92,8 @@ export function controlParts(
       claims: atSteps(claims, controlSteps.growClaims, points),
     },
     leaseApi: atSteps(api, controlSteps.leaderLease, points),
-    lookup: clusterLookup(state, api),
-    liveLookup: clusterLookup(state, api, true),
+    lookup: clusterLookup(state, api, poolRules),
+    liveLookup: clusterLookup(state, api, poolRules, true),
     holds: new Holds(ring),
     load: new BindLoad(ring),
     changes,

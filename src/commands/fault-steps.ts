@@ -8,6 +8,8 @@ import type {
   PodStore,
   VolumeStore,
 } from '../usecases/cluster.ts';
+import type { DiscoveryBoard } from '../usecases/discovery-ports.ts';
+import type { MediumStore } from '../usecases/keep-discovery.ts';
 import type { Filesystems, NodeBoard, NodeVolumes, StandingStore } from '../usecases/node-ports.ts';
 import type { StorageBackend } from '../usecases/ports.ts';
 
@@ -65,6 +67,13 @@ export const controlSteps = {
     read: 'release.read-persistent-volume',
     remove: 'release.remove-persistent-volume',
   } satisfies Steps<PersistentVolumeStore>,
+  media: {
+    make: 'discovery.make-persistent-volume',
+    markDeleted: 'discovery.mark-deleted',
+    ask: 'discovery.ask-to-clean',
+    letGo: 'discovery.drop-finalizer',
+    forget: 'discovery.forget-request',
+  } satisfies Steps<MediumStore>,
   leaderLease: {
     create: 'lead.make-lease',
     replace: 'lead.write-lease',
@@ -107,6 +116,8 @@ export const nodeSteps = {
   } satisfies Steps<NodeVolumes>,
   filesystems: {
     grow: 'grow.filesystem',
+    blank: 'create.blank',
+    make: 'create.format',
   } satisfies Steps<Filesystems>,
   board: {
     publish: 'report.publish',
@@ -114,6 +125,10 @@ export const nodeSteps = {
   standings: {
     write: 'report.write-standing',
   } satisfies Steps<StandingStore>,
+  discovery: {
+    write: 'discovery.write',
+    isAsked: 'discovery.read-request',
+  } satisfies Steps<DiscoveryBoard>,
   lease: {
     renew: 'report.renew-lease',
   } satisfies Steps<Lease>,

@@ -1,17 +1,13 @@
 import type { Health } from '../model/health.ts';
 import { describeError } from '../model/errors.ts';
 import { deviceChains } from '../platform/health/block-chain.ts';
-import { btrfsErrors, ext4Errors } from '../platform/health/filesystem-counters.ts';
 import { healthMeter } from '../platform/health/health-meter.ts';
-import { kernelLog, kernelMessages } from '../platform/health/kernel-log.ts';
-import { readOnlyMounts } from '../platform/health/read-only.ts';
-import { scsiErrors } from '../platform/health/scsi-errors.ts';
 import { sleep } from '../platform/sleep.ts';
 import { HealthEffects } from '../usecases/health-effects.ts';
-import type { HealthReader } from '../usecases/health-ports.ts';
 import type { NodeStanding, PoolStanding, StandingStore } from '../usecases/node-ports.ts';
 import type { Log } from '../usecases/ports.ts';
 import { HealthWatch, type HealthPlaces } from '../usecases/watch-health.ts';
+import { healthSources } from './health-sources.ts';
 import type { NodeConfig, NodeParts } from './node-parts.ts';
 
 export interface HealthLoop {
@@ -31,7 +27,7 @@ export interface HealthLoopOptions {
   readonly changed: () => void;
 }
 
-/** Watches the disks under pools and volumes, by one timer and without running any program. */
+/** Watches the disks under pools and volumes, by one timer. */
 export function healthLoop(
   parts: NodeParts,
   { config, log, changed }: HealthLoopOptions,
@@ -39,18 +35,20 @@ export function healthLoop(
   const { nodeName: node, healthInterval, healthQuiet: quietMs } = config;
   const { volumes, events, pools } = parts;
   const watch = new HealthWatch({
-    ...{ chains: deviceChains(), readers: readersOf(config), now: Date.now, quietMs },
+    ...healthSources(config, parts.run, log),
+    ...{ chains: deviceChains(), now: Date.now, quietMs },
   });
   const meter = healthMeter(parts.metrics);
   const effects = new HealthEffects({ node, volumes, events, log, meter, changed });
-  /** The disks of pools that are made of disks, as they were last measured. */
+  /** The pools as they were last measured: what those lie on that have no directory. */
   let measured: readonly PoolStanding[] = [];
 
   function places(): HealthPlaces {
-    const disksOf = (pool: string): readonly string[] =>
-      (measured.find(({ name }) => name === pool)?.disks ?? []).flatMap(({ path, state }) =>
-        path !== undefined && state !== 'refused' ? [path] : [],
-      );
+    const disksOf = (pool: string): readonly string[] => {
+      const { disks = [], under } = measured.find(({ name }) => name === pool) ?? {};
+      const own = disks.flatMap(({ path, state }) => (state === 'refused' ? [] : [path]));
+      return under ?? own.filter((path) => path !== undefined);
+    };
     return {
       pools: pools.list().map(({ name, directory }) => ({
         pool: name,
@@ -96,14 +94,4 @@ export function healthLoop(
       }
     },
   };
-}
-
-function readersOf({ hostMounts }: NodeConfig): readonly HealthReader[] {
-  return [
-    ext4Errors(),
-    btrfsErrors(),
-    readOnlyMounts(hostMounts),
-    kernelMessages(kernelLog()),
-    scsiErrors(),
-  ];
 }

@@ -1,24 +1,18 @@
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
-import { DiskOwners, tellingOwners } from '../backends/shared/disk-owners.ts';
-import { limited } from '../backends/shared/limited.ts';
-import { poolDisks } from '../backends/shared/pool-disks.ts';
+import type { PoolsThatCut } from '../backends/discovery-owners.ts';
+import { isDiscoverySpec } from '../backends/discovery-options.ts';
+import { DiskOwners } from '../backends/shared/disk-owners.ts';
+import { openPool } from '../backends/shared/open-pool.ts';
 import type { nodeSettings } from '../config/node-settings.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type {
-  LocalVolumeObject,
-  StorageNodeObject,
-  StoragePoolObject,
-} from '../kube/custom-objects.ts';
+import { discoveryBoard } from '../kube/discovery-board.ts';
 import { eventSink } from '../kube/events.ts';
 import { nodeBoard } from '../kube/node-board.ts';
 import { renewNodeLease } from '../kube/node-lease.ts';
 import { ioLimitsBoard, nodeVolumes } from '../kube/node-volumes.ts';
-import type { Node, ObjectMeta } from '../kube/objects.ts';
-import { resourcePath } from '../kube/paths.ts';
 import { liveOwners, purgeRequests } from '../kube/purge-requests.ts';
-import { createReflector, type Reflector } from '../kube/reflector.ts';
 import {
   storageNodeStore,
   type NodeIdentity,
@@ -26,15 +20,16 @@ import {
 } from '../kube/storage-nodes.ts';
 import { toPoolDeclaration } from '../kube/storage-pools.ts';
 import { namesPath } from '../model/device-selector.ts';
-import { labelValue } from '../model/label-value.ts';
-import { nodeLabel } from '../model/names.ts';
 import { ok } from '../model/result.ts';
 import { listDisks } from '../platform/block-devices.ts';
+import { entryOfDevice } from '../platform/device-entries.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
+import { countedRuns } from '../platform/counted-runs.ts';
 import { filesystems } from '../platform/filesystems.ts';
 import { nodeMeter } from '../platform/node-meter.ts';
 import { rememberedDisks, type RememberedDisks } from '../platform/remembered-disks.ts';
-import { runCommand } from '../platform/run-command.ts';
+import { runCommand, type RunCommand } from '../platform/run-command.ts';
+import type { DiscoveryBoard } from '../usecases/discovery-ports.ts';
 import type { ShowIoLimits } from '../usecases/io-limit-ports.ts';
 import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
@@ -47,24 +42,22 @@ import type {
   NodeVolumes,
   PurgeRequests,
 } from '../usecases/node-ports.ts';
-import type { EventSink, Log, StorageBackend } from '../usecases/ports.ts';
+import type { EventSink, Log } from '../usecases/ports.ts';
+import { directoriesOfPools, discoveryDirectories, whoHasDisk } from './disk-claims.ts';
 import { atSteps, commandsAtSteps, nodeSteps } from './fault-steps.ts';
+import { nodeMemory, type NodeMemory } from './node-memory.ts';
 
 export type NodeConfig = SettingValues<typeof nodeSettings>;
 
 /** What the agent sees and uses, each behind its port. */
 export interface NodeParts {
-  readonly memory: {
-    readonly pools: Reflector<StoragePoolObject>;
-    readonly nodes: Reflector<Node>;
-    readonly volumes: Reflector<LocalVolumeObject>;
-    readonly storageNode: Reflector<StorageNodeObject>;
-  };
+  readonly memory: NodeMemory;
   readonly volumes: NodeVolumes;
   readonly showIoLimits: ShowIoLimits;
   readonly board: NodeBoard;
   readonly machine: MachineIdentity;
   readonly requests: PurgeRequests;
+  readonly discovery: DiscoveryBoard;
   readonly owners: LiveOwners;
   /** Opens this node's StorageNode. */
   readonly standings: (identity: NodeIdentity) => StorageNodeStore;
@@ -75,6 +68,10 @@ export interface NodeParts {
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
   readonly disks: RememberedDisks;
+  /** Runs programs, and counts them. */
+  readonly run: RunCommand;
+  /** What they have is offered to nobody whole. */
+  readonly cutting: PoolsThatCut;
   /** What has not been read from the API server yet. */
   readonly notSynced: () => readonly string[];
   readonly events: EventSink;
@@ -97,27 +94,7 @@ export function nodeParts(
 ): NodeParts {
   const { nodeName, namespace, runDir } = config;
   const { api } = client;
-  const reflector = { ...client, log };
-  const memory = {
-    pools: createReflector<StoragePoolObject>({ ...reflector, path: resourcePath('storagepools') }),
-    nodes: createReflector<Node>({
-      ...reflector,
-      path: resourcePath('nodes'),
-      selector: { fieldSelector: `metadata.name=${nodeName}` },
-      trim: withoutBulk,
-    }),
-    volumes: createReflector<LocalVolumeObject>({
-      ...reflector,
-      path: resourcePath('localvolumes'),
-      selector: { labelSelector: `${nodeLabel}=${labelValue(nodeName)}` },
-    }),
-    storageNode: createReflector<StorageNodeObject>({
-      ...reflector,
-      path: resourcePath('storagenodes'),
-      selector: { fieldSelector: `metadata.name=${nodeName}` },
-      trim: withoutStatus,
-    }),
-  };
+  const memory = nodeMemory(client, nodeName, log);
   const volumes = atSteps(nodeVolumes(api, memory.volumes, nodeName), nodeSteps.volumes, points);
   const board = atSteps(nodeBoard(api, memory.nodes, nodeName), nodeSteps.board, points);
   const requests = purgeRequests(api, memory.storageNode, nodeName);
@@ -127,7 +104,8 @@ export function nodeParts(
   const machine = new MachineIdentity(volumes);
 
   const rows = new Map<string, InTurn>();
-  const run = commandsAtSteps(runCommand, points);
+  const metrics = new Registry();
+  const run = commandsAtSteps(countedRuns(runCommand, metrics), points);
   // Loop devices come and go with volumes: they matter only where a pool is to be made of them.
   const disks = rememberedDisks(
     listDisks(run),
@@ -137,13 +115,14 @@ export function nodeParts(
   );
   const takeInTurn = oneAtATime();
   const owners: DiskOwners = new DiskOwners((name) => pools.get(name) !== undefined);
+  const offeredAs = (path: string): Promise<string | undefined> =>
+    entryOfDevice(path, discoveryDirectories(memory.pools.list()));
   const pools: NodePools = new NodePools((pool, spec) => {
     const declared = parse(spec);
     if (!declared.ok) {
       return declared;
     }
-    const { backend, source, directory, gives, keepForMs, open, devices, limits, allocatedFor } =
-      declared.value;
+    const { backend, source, directory, gives, keepForMs, devices } = declared.value;
     const hasVolumes = (): boolean =>
       volumes
         .list()
@@ -155,19 +134,15 @@ export function nodeParts(
         );
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
-    const around = {
-      ...{ pool, runDir, run, now: Date.now, hasVolumes, inTurn },
-      disks: poolDisks(pool, devices, { list: disks.now, owners, takeInTurn }),
-    };
-    const openLimited = (): StorageBackend =>
-      limited(tellingOwners(open(around), pool, owners), { pool, limits }, allocatedFor);
+    const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn };
+    const shared = { disks, owners, offeredAs, takeInTurn };
+    const open = () => openPool(declared.value, around, shared);
     return ok({
       ...{ backend, source, directory, devices, gives, keepForMs },
-      open: () => atSteps(openLimited(), nodeSteps.storage, points),
+      open: () => atSteps(open(), nodeSteps.storage, points),
     });
   });
 
-  const metrics = new Registry();
   return {
     memory,
     volumes,
@@ -175,18 +150,30 @@ export function nodeParts(
     board,
     machine,
     requests,
+    discovery: atSteps(
+      discoveryBoard(api, memory.storageNode, nodeName),
+      nodeSteps.discovery,
+      points,
+    ),
     owners: liveOwners(api, nodeName),
     standings: (identity) => atSteps(storageNodeStore(api, identity), nodeSteps.standings, points),
     filesystems: atSteps(filesystems(run, `${runDir}.mounts`), nodeSteps.filesystems, points),
     lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
     disks,
+    run,
+    cutting: {
+      whoHas: (disk) => whoHasDisk(disk, pools, owners),
+      directories: () => directoriesOfPools(pools),
+    },
     refreshPools: (): void => {
       const held = new Set([
         ...volumes.list().map(({ spec }) => spec.pool),
         ...requests.list().map(({ pool }) => pool),
       ]);
-      const declared = [...memory.pools.list()].map(toPoolDeclaration);
+      // Pools that cut nothing have a loop of their own.
+      const cutting = [...memory.pools.list()].filter(({ spec }) => !isDiscoverySpec(spec));
+      const declared = cutting.map(toPoolDeclaration);
       pools.update(declared, board.shown()?.labels ?? {}, held);
     },
     notSynced: () =>
@@ -195,15 +182,4 @@ export function nodeParts(
     metrics,
     meter: nodeMeter(metrics),
   };
-}
-
-/** What the agent says itself comes back to it with every report. */
-function withoutStatus({ metadata, spec }: StorageNodeObject): StorageNodeObject {
-  return { metadata, ...(spec && { spec }) };
-}
-
-/** A Node carries the names of all its images; neither its status nor its spec is used. */
-function withoutBulk({ metadata = {} }: Node): Node {
-  const { name, uid, resourceVersion, labels, annotations } = metadata;
-  return { metadata: { name, uid, resourceVersion, labels, annotations } as ObjectMeta };
 }

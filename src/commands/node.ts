@@ -21,6 +21,7 @@ import { volumeReconciler } from '../usecases/reconcile-volume.ts';
 import type { Run } from './command.ts';
 import { faultDirectoryVariable } from './fault-steps.ts';
 import { tellReplaced } from './machine.ts';
+import { discoveryLoop } from './node-discovery.ts';
 import { listenToCluster } from './node-changes.ts';
 import { watchDisks } from './node-disks.ts';
 import { keepIoLimits } from './node-io-limits.ts';
@@ -101,6 +102,7 @@ export async function assemble(
     ...{ node: nodeName, log, rowOf, changed: reportSoon },
     onError: onError('an orphan is not gone'),
   });
+  const discovery = discoveryLoop(parts, config, log);
   const reporter = new NodeReporter({
     node: nodeName,
     board,
@@ -197,7 +199,7 @@ export async function assemble(
         lookAt: (volume) => making.enqueue(volume),
       });
       await Promise.all([
-        ...[making, reporting, orphans, health].map((loop) => loop.run(at)),
+        ...[making, reporting, orphans, health, discovery].map((loop) => loop.run(at)),
         beat(at),
       ]);
     },

@@ -11,7 +11,7 @@ import { resourcePath } from '../kube/paths.ts';
 import { liveOwners } from '../kube/purge-requests.ts';
 import { formatBytes } from '../model/bytes.ts';
 import { claimText, type Claim } from '../model/claim.ts';
-import { volumeName } from '../model/names.ts';
+import { adoptsAnnotation, volumeName } from '../model/names.ts';
 import { formatQuantity } from '../model/quantity.ts';
 import type { Result } from '../model/result.ts';
 import type { VolumeMode } from '../model/volume.ts';
@@ -68,19 +68,19 @@ function wantedClass(asked: string, claim: Claim | undefined): string {
 async function makeClaim(
   api: KubeApi,
   { namespace, name }: ClaimName,
-  { usableBytes }: AdoptableOrphan,
+  orphan: AdoptableOrphan,
   { className, mode }: { className: string; mode: VolumeMode },
 ): Promise<Claim> {
   const path = resourcePath('persistentvolumeclaims', { namespace });
   const made = await api.create<PersistentVolumeClaim>(path, {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: { name, namespace },
+    metadata: { name, namespace, annotations: { [adoptsAnnotation]: orphan.name } },
     spec: {
       accessModes: ['ReadWriteOnce'],
       storageClassName: className,
       volumeMode: mode,
-      resources: { requests: { storage: formatQuantity(usableBytes) } },
+      resources: { requests: { storage: formatQuantity(orphan.usableBytes) } },
     },
   });
   return toClaim(made);

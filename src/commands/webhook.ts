@@ -7,12 +7,14 @@ import { opsApp } from '../http/ops.ts';
 import { webhookApp } from '../http/webhook.ts';
 import { admissionView } from '../kube/admission-view.ts';
 import { openCluster } from '../kube/client.ts';
+import type { VolumeForm } from '../model/volume.ts';
 import { jsonLog } from '../platform/log.ts';
 import { admitClaim } from '../usecases/admit-claim.ts';
 import { admitPod } from '../usecases/admit-pod.ts';
 import { certificateRelay } from './certificate-relay.ts';
 import { UsageError, type Run } from './command.ts';
 import { endAfterDrain } from './drain.ts';
+import { readPool } from './read-pool.ts';
 import { webhookCertificate } from './webhook-certificate.ts';
 
 type Settings = SettingValues<typeof webhookSettings>;
@@ -30,7 +32,7 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
   const log = jsonLog('webhook');
   const metrics = new Registry();
   const client = openCluster(given.kubeconfig);
-  const view = admissionView(client, log);
+  const view = admissionView(client, log, formOf);
   const tls = certificateRelay();
   const certificate = webhookCertificate(given, {
     ...{ client, log, metrics },
@@ -47,7 +49,7 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
     handlers: {
       admitPod: (request) => admitPod(request, { view, routing: given, excluded, log }),
       admitClaim: (claim) => admitClaim(claim, view),
-      readPool: parsePoolSpec,
+      readPool,
     },
     ...{ log, metrics },
   });
@@ -73,4 +75,9 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
     ending.abort();
     await Promise.all(running);
   }
+}
+
+function formOf(spec: unknown): VolumeForm | undefined {
+  const pool = parsePoolSpec(spec);
+  return pool.ok ? pool.value.gives : undefined;
 }

@@ -40,6 +40,12 @@ export const nodeSettings = {
     leastMs: 0,
     mostMs: 60_000,
   }),
+  discoveryLook: duration({
+    help: 'how often directories of discovery pools are looked at for mounts that came or went',
+    fallback: '10s',
+    leastMs: 50,
+    mostMs: 3_600_000,
+  }),
   listenAddress: text({
     help: 'where /healthz, /readyz and /metrics are served',
     shown: '<address>',
@@ -56,6 +62,12 @@ export const nodeSettings = {
     fallback: '10s',
     leastMs: 0,
     mostMs: 600_000,
+  }),
+  healthProbeInterval: duration({
+    help: 'how often disks are asked for SMART and LVM for its volumes; sooner after an error; 0s: never',
+    fallback: '1h',
+    leastMs: 0,
+    mostMs: 604_800_000,
   }),
   healthQuiet: duration({
     help: 'how long a disk must have met no error of reading or writing to count as well again',

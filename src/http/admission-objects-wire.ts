@@ -2,6 +2,7 @@ import type { PoolFacts } from '../admission/check-pool.ts';
 import type { ClassFacts } from '../admission/check-class.ts';
 import type { NodeTerm, Requirement } from '../admission/node-terms.ts';
 import type { ContainerResources, PodScheduling } from '../admission/pod-facts.ts';
+import { adoptsAnnotation } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { NewClaim } from '../usecases/admit-claim.ts';
 import type { PodClaim, PodRequest } from '../usecases/admit-pod.ts';
@@ -182,6 +183,8 @@ export function parseClaim({ object }: AdmissionRequest): Result<NewClaim, strin
   const resources = read.object(spec['resources'], 'spec.resources');
   const requests = read.object(resources['requests'], 'spec.resources.requests');
   const given = (field: string): boolean => isRecord(spec[field]);
+  const metadata = read.object(object['metadata'], 'metadata');
+  const annotations = read.object(metadata['annotations'], 'metadata.annotations');
   return read.result({
     name: nameOf(read, object),
     className: classOf(read, object, ''),
@@ -189,6 +192,10 @@ export function parseClaim({ object }: AdmissionRequest): Result<NewClaim, strin
       .list(spec['accessModes'], 'spec.accessModes')
       .map((mode) => read.text(mode, 'spec.accessModes[]')),
     request: read.quantity(requests['storage'], 'spec.resources.requests.storage'),
+    volumeMode:
+      read.text(spec['volumeMode'], 'spec.volumeMode') === 'Block' ? 'Block' : 'Filesystem',
+    hasVolume:
+      read.text(spec['volumeName'], 'spec.volumeName') !== '' || adoptsAnnotation in annotations,
     hasSelector: given('selector'),
     hasDataSource: given('dataSource') || given('dataSourceRef'),
   });

@@ -22,7 +22,7 @@ import {
 
 export interface WebhookHandlers {
   readonly admitPod: (request: PodRequest) => Promise<PodVerdict>;
-  readonly admitClaim: (claim: NewClaim) => Promise<Result<undefined, string>>;
+  readonly admitClaim: (claim: NewClaim) => Promise<Result<readonly string[], string>>;
   readonly readPool: ReadPool;
 }
 
@@ -141,8 +141,11 @@ function isBeingDeleted(object: unknown): boolean {
   return isRecord(metadata) && typeof metadata['deletionTimestamp'] === 'string';
 }
 
-function judged(verdict: Result<undefined, string>): Result<AdmissionAnswer, string> {
-  return ok(verdict.ok ? allowed() : denied(verdict.error));
+/** @param verdict - where it passes, with what its author should know all the same */
+function judged(
+  verdict: Result<readonly string[] | undefined, string>,
+): Result<AdmissionAnswer, string> {
+  return ok(verdict.ok ? allowed(verdict.value) : denied(verdict.error));
 }
 
 function reviewed(

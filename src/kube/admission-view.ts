@@ -1,8 +1,10 @@
 import { provisionedByAnnotation } from '../model/names.ts';
+import type { VolumeForm } from '../model/volume.ts';
 import type { AdmissionView, ClaimView, ClassView, VolumeView } from '../usecases/admit-ports.ts';
 import type { Log } from '../usecases/ports.ts';
 import { isNotFound, type KubeApi } from './api.ts';
 import type { KubeClient } from './client.ts';
+import type { StoragePoolObject } from './custom-objects.ts';
 import type {
   KubeObject,
   PersistentVolume,
@@ -32,7 +34,12 @@ const defaultAnnotations = [
  */
 const liveReadMs = 2_500;
 
-export function admissionView(client: KubeClient, log: Log): WatchedAdmissionView {
+/** @param formOf - reads the spec of a StoragePool */
+export function admissionView(
+  client: KubeClient,
+  log: Log,
+  formOf: (spec: unknown) => VolumeForm | undefined,
+): WatchedAdmissionView {
   const common = { ...client, log };
   const classes = createReflector<StorageClass>({
     ...common,
@@ -65,6 +72,10 @@ export function admissionView(client: KubeClient, log: Log): WatchedAdmissionVie
       const found =
         classes.get(name) ?? (await live(api, resourcePath('storageclasses', { name })));
       return found && toClassView(found);
+    },
+    volumeForm: async (pool) => {
+      const path = resourcePath('storagepools', { name: pool });
+      return formOf((await live<StoragePoolObject>(api, path))?.spec);
     },
     defaultClass: () => defaultClass(classes),
     notReady: () =>

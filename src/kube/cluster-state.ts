@@ -8,9 +8,10 @@ import type { KubeApi } from './api.ts';
 import { defaultClass, toClaim, toVolumeClass } from './claims.ts';
 import type { KubeClient } from './client.ts';
 import type { LocalVolumeObject, StorageNodeObject, StoragePoolObject } from './custom-objects.ts';
+import { ofCuttingPool } from './discovery-class.ts';
 import { readLive } from './live.ts';
 import { toLocalVolume } from './local-volumes.ts';
-import type { NodeIndex } from './node-index.ts';
+import type { NodeIndex, PoolRules } from './node-index.ts';
 import { trimmedState } from './node-state.ts';
 import type {
   KubeObject,
@@ -175,7 +176,12 @@ function toLedgerVolume(object: LocalVolumeObject, nodes: NodeIndex): LedgerVolu
  * Looks objects up in memory, and live where memory does not have them: a pod may reach the
  * scheduler before its claim has reached our watch. With `liveClaims`, claims are always read live.
  */
-export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = false): Lookup {
+export function clusterLookup(
+  state: ClusterState,
+  api: KubeApi,
+  poolRules: PoolRules,
+  liveClaims = false,
+): Lookup {
   return {
     claim: async (namespace, name) => {
       const known = liveClaims ? undefined : state.claims.get(`${namespace}/${name}`);
@@ -195,11 +201,11 @@ export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = fa
       }
       if (name === undefined) {
         const object = defaultClass(state.classes.list());
-        return object && toVolumeClass(object);
+        return object && ofCuttingPool(toVolumeClass(object), state.pools);
       }
       const path = resourcePath('storageclasses', { name });
       const object = state.classes.get(name) ?? (await readLive<StorageClass>(api, path));
-      return object && toVolumeClass(object);
+      return object && ofCuttingPool(toVolumeClass(object), state.pools);
     },
     persistentVolume: async (name) => {
       const path = resourcePath('persistentvolumes', { name });
@@ -211,5 +217,6 @@ export function clusterLookup(state: ClusterState, api: KubeApi, liveClaims = fa
       const object = state.localVolumes.get(volumeName(claimUid));
       return object && toLocalVolume(object);
     },
+    volumeForm: (pool) => poolRules(pool)?.gives,
   };
 }

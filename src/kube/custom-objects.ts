@@ -1,3 +1,4 @@
+import type { CleanRequest, DiscoveredEntry } from '../model/discovery.ts';
 import type { IoLimits } from '../model/io-limits.ts';
 import type { Health } from '../model/health.ts';
 import type { ErasePolicy, FsType, VolumeMode, VolumePhase } from '../model/volume.ts';
@@ -34,6 +35,8 @@ export interface StoragePoolObject {
     nodeSelector?: Record<string, string>;
     backend: string;
     loop?: LoopSource;
+    /** Read and checked where it is used. */
+    discovery?: object;
     devices?: Devices;
     /** A quantity, or a share such as `10%`: room on each node that no volume gets. */
     reserve?: string | number;
@@ -93,8 +96,20 @@ export interface PoolStatusOnNode {
   volumes: number;
   /** What became of the disks that it may take. */
   disks?: PoolDiskStatus[];
+  /** The device files it lies on. */
+  under?: string[];
   /** What somebody should know although it is healthy. */
   warnings?: string[];
+  /** What lies behind the promises of a thin pool. */
+  thin?: ThinStatus;
+}
+
+export interface ThinStatus {
+  physical: number;
+  committed: number;
+  overcommit: number;
+  usedPercent: number;
+  metadataUsedPercent: number;
 }
 
 export interface PoolDiskStatus {
@@ -163,7 +178,7 @@ export interface StorageNodeObject {
   apiVersion?: string;
   kind?: string;
   metadata: ObjectMeta & { name: string };
-  spec?: { purge?: PurgeEntry[] };
+  spec?: { purge?: PurgeEntry[]; clean?: CleanRequest[] };
   status?: {
     machineID?: string;
     agentVersion?: string;
@@ -173,7 +188,16 @@ export interface StorageNodeObject {
     devices?: Device[];
     /** The devices under the pools with which something is wrong. */
     health?: DeviceHealth[];
+    discovered?: DiscoveredPoolObject[];
   };
+}
+
+/** What was found for a pool of the backend `discovery`. */
+export interface DiscoveredPoolObject {
+  pool: string;
+  healthy: boolean;
+  message?: string;
+  entries: (Omit<DiscoveredEntry, 'bytes'> & { bytes: number })[];
 }
 
 export interface LocalVolumeObject {
@@ -192,6 +216,8 @@ export interface LocalVolumeObject {
     /** How fast each pod may use it. */
     ioLimits?: IoLimits | undefined;
     onDiskFailure?: string;
+    /** Words for the mkfs program. */
+    mkfsOptions?: readonly string[] | undefined;
     /** What is on the disk already and becomes this volume. */
     adopts?: { name: string; volumeUid: string } | undefined;
   };

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { describeError } from '../model/errors.ts';
 import { sleep as platformSleep } from '../platform/sleep.ts';
 import type { Log, Now } from '../usecases/ports.ts';
@@ -53,6 +54,8 @@ export async function runWhileLeading(
     log.info('leading', { identity });
     const term = new AbortController();
     const ending = AbortSignal.any([signal, term.signal]);
+    // Every loop of the leader waits for it.
+    setMaxListeners(0, ending);
     const working = work(ending);
     await keepLeading(options, observed, askedAt, ending);
     term.abort();

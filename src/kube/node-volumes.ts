@@ -5,6 +5,7 @@ import type { ShowIoLimits } from '../usecases/io-limit-ports.ts';
 import type { NodeVolumes } from '../usecases/node-ports.ts';
 import type { KubeApi } from './api.ts';
 import type { LocalVolumeObject } from './custom-objects.ts';
+import { readLive } from './live.ts';
 import { dropFinalizer, toLocalVolume } from './local-volumes.ts';
 import { resourcePath } from './paths.ts';
 import type { Reflector } from './reflector.ts';
@@ -18,6 +19,10 @@ export function nodeVolumes(
   return {
     get: (name) => {
       const object = memory.get(name);
+      return object?.spec.node === node ? toLocalVolume(object) : undefined;
+    },
+    read: async (name) => {
+      const object = await readLive<LocalVolumeObject>(api, resourcePath('localvolumes', { name }));
       return object?.spec.node === node ? toLocalVolume(object) : undefined;
     },
     list: () => [...memory.list()].filter(({ spec }) => spec.node === node).map(toLocalVolume),

@@ -16,6 +16,7 @@ import type {
   PoolNodeState,
   StoragePoolObject,
 } from './custom-objects.ts';
+import { discoveredOnNodes, isUsedByMedia, type ReadDiscovery } from './discovery-status.ts';
 import { dropFinalizer } from './local-volumes.ts';
 import { resourcePath } from './paths.ts';
 
@@ -23,6 +24,7 @@ export interface PoolStatusPorts {
   readonly api: KubeApi;
   readonly state: ClusterState;
   readonly nodes: NodeReader;
+  readonly readDiscovery: ReadDiscovery;
   readonly now: Now;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -44,7 +46,7 @@ export function writePoolStatus(ports: PoolStatusPorts) {
     if (!pool || signal.aborted || (await protect(pool, ports))) {
       return undefined;
     }
-    const summary = rollUpPool(poolOnNodes(name, ports));
+    const summary = rollUpPool([...poolOnNodes(name, ports), ...discoveredOnNodes(name, ports)]);
     const status = toStatus(summary, pool, now());
     if (!isDeepStrictEqual(status, pool.status)) {
       await api.patch(resourcePath('storagepools', { name, subresource: 'status' }), 'merge', {
@@ -72,7 +74,7 @@ async function protect(
   }
   // Read live: a bind of another replica may have made one that memory has not heard of.
   const { items } = await api.get<{ items: LocalVolumeObject[] }>(resourcePath('localvolumes'));
-  const isUsed = items.some(({ spec }) => spec.pool === name);
+  const isUsed = items.some(({ spec }) => spec.pool === name) || (await isUsedByMedia(name, api));
   if (isHeld && !isUsed) {
     await dropFinalizer(api, path, uid, controlFinalizer);
   }

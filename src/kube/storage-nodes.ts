@@ -24,11 +24,15 @@ export function toOrphanStanding(orphan: Orphan): OrphanStanding {
 }
 
 function toPoolStanding(pool: PoolStatusOnNode): PoolStanding {
-  const { total, free, largest, disks, pieces } = pool;
+  const { total, free, largest, disks, pieces, thin } = pool;
   return {
     ...pool,
     ...{ total: bytes(total), free: bytes(free), largest: bytes(largest) },
     pieces: pieces && piecesOf(pieces.sizes.map(bytes), pieces.whole),
+    thin: thin && {
+      ...thin,
+      ...{ physical: bytes(thin.physical), committed: bytes(thin.committed) },
+    },
     disks: disks?.map((disk) => ({ ...disk, bytes: bytes(disk.bytes) })),
   };
 }

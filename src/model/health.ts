@@ -55,12 +55,20 @@ const rules = {
   FilesystemShutDown: { lasts: true, failsAfter: 1 },
   SmartFailed: { lasts: true, failsAfter: 1 },
   SmartWarning: { lasts: true, failsAfter: never },
+  // The command may have come at a bad moment.
+  SmartUnreadable: { lasts: true, failsAfter: never, toldAfter: 2 },
+  LvmFailed: { lasts: true, failsAfter: 1 },
+  // All data is there, with one copy less of it than was asked for.
+  LvmDegraded: { lasts: true, failsAfter: never },
+  // The disks are well: it is for somebody to give it room, not for volumes to be given up.
+  ThinPoolFull: { lasts: true, failsAfter: never },
   WriteErrors: { lasts: false, failsAfter: 1 },
   // A sector that cannot be read may be the only one, and is mended when it is written.
   ReadErrors: { lasts: false, failsAfter: 3 },
   // Commands that a disk does not know count as well: no proof alone, ever.
   CommandErrors: { lasts: false, failsAfter: never, toldAfter: 3 },
-  Slow: { lasts: false, failsAfter: 30, toldAfter: 3 },
+  // A matter of degree, with many harmless causes: nothing is given up for it.
+  Slow: { lasts: false, failsAfter: never, toldAfter: 6 },
 } as const satisfies Record<string, Rule>;
 
 export type TroubleReason = keyof typeof rules;
@@ -145,29 +153,34 @@ export function resumeTrouble({ state, reason, message, since }: Health, now: nu
   return { reason, message, since: isReadable ? began : now, lastSeen: now, times, wellLooks: 0 };
 }
 
-/** What all that is wrong comes to: the worst, and of equals the oldest. Nothing where all is well. */
-export function healthOf(troubles: readonly Trouble[]): Health | undefined {
-  const ill = troubles.flatMap((trouble) => {
+/** What each trouble comes to by itself; those not worth a word are left out. */
+export function healthsOf(troubles: readonly Trouble[]): readonly Health[] {
+  return troubles.flatMap((trouble) => {
     const state = stateOf(trouble);
-    return state === undefined ? [] : [{ ...trouble, state }];
+    const { reason, message, since } = trouble;
+    return state ? [{ state, reason, message, since: new Date(since).toISOString() }] : [];
   });
-  const [worst] = ill.sort(
-    (a, b) => badness(b.state) - badness(a.state) || a.since - b.since || compare(a, b),
-  );
-  return (
-    worst && {
-      state: worst.state,
-      reason: worst.reason,
-      message: worst.message,
-      since: new Date(worst.since).toISOString(),
-    }
-  );
+}
+
+/** What all that is wrong comes to: the worst, and of equals the oldest. Nothing where all is well. */
+export function worstOf(healths: readonly Health[]): Health | undefined {
+  return [...healths].sort(
+    (a, b) =>
+      badness(b.state) - badness(a.state) ||
+      compare(a.since, b.since) ||
+      compare(a.reason, b.reason),
+  )[0];
+}
+
+/** The same for the troubles of one device. */
+export function healthOf(troubles: readonly Trouble[]): Health | undefined {
+  return worstOf(healthsOf(troubles));
 }
 
 function badness(state: IllState): number {
   return state === 'failing' ? 2 : 1;
 }
 
-function compare(a: Trouble, b: Trouble): number {
-  return a.reason < b.reason ? -1 : 1;
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

@@ -13,7 +13,7 @@ export function labelValue(nodeName: string): string {
 }
 
 /** FNV-1a, 64 bit, as 16 hex digits (draft-eastlake-fnv). Not for secrets: only to tell names apart. */
-function fnv1a64(text: string): string {
+export function fnv1a64(text: string): string {
   let hash = 0xcbf29ce484222325n;
   for (let i = 0; i < text.length; i += 1) {
     hash ^= BigInt(text.charCodeAt(i));

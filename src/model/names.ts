@@ -51,6 +51,16 @@ export const diskFailingSinceAnnotation = 'berth.dev/disk-failing-since';
 export const healthAnnotation = 'berth.dev/health';
 /** On LocalVolumes: `true` once its claim is taken away because node or disk stayed lost. */
 export const givenUpAnnotation = 'berth.dev/given-up';
+/** On claims: the orphan that it is made for, so that it has the size of that. */
+export const adoptsAnnotation = 'berth.dev/adopts';
+
+/** `pv.kubernetes.io/provisioned-by` of PersistentVolumes that were found, not cut. */
+export const discoverer = 'discovery.berth.dev';
+/** On PersistentVolumes of discovery pools: what the medium is known by, and its node. */
+export const mediumAnnotation = 'berth.dev/medium';
+export const mediumNodeAnnotation = 'berth.dev/medium-node';
+/** On PersistentVolumes of discovery pools: the StoragePool. */
+export const poolNameLabel = 'berth.dev/pool';
 
 const capacityPrefix = 'capacity.berth.dev/';
 const poolPrefix = 'pool.berth.dev/';

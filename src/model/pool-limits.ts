@@ -20,6 +20,12 @@ export const noLimits: PoolLimits = {
   maxVolumes: Infinity,
 };
 
+/** Whether they keep anything back at all. */
+export function hasLimits({ reserve, maxVolumes }: PoolLimits): boolean {
+  const isNothing = reserve.kind === 'bytes' ? reserve.bytes === 0 : reserve.percent === 0;
+  return !isNothing || maxVolumes !== Infinity;
+}
+
 /** Reads `StoragePool.spec.reserve`: a size such as `50Gi`, or a share such as `10%`. */
 export function parseReserve(value: unknown): Result<Reserve, string> {
   if (value === undefined) {

@@ -1,5 +1,6 @@
 import { ioLimitNames, parseIoLimits, type IoLimits } from './io-limits.ts';
 import { poolNamePattern } from './names.ts';
+import { parseMkfsOptions } from './mkfs-options.ts';
 import { isOnNodeLost, keepOnNodeLost, onNodeLostAllowed, type OnNodeLost } from './node-loss.ts';
 import { err, ok, type Result } from './result.ts';
 import { erasePolicies, fsTypes, type ErasePolicy, type FsType } from './volume.ts';
@@ -17,10 +18,12 @@ export interface ClassParameters {
   /** The same words, for a disk that fails. */
   readonly onDiskFailure: OnNodeLost;
   readonly ioLimits?: IoLimits | undefined;
+  /** Words for the mkfs program; missing where kubelet makes the filesystem. */
+  readonly mkfsOptions?: readonly string[] | undefined;
 }
 
 const known = [
-  ...['pool', 'placement', 'fsType', 'erase', 'onNodeLost', 'onDiskFailure'],
+  ...['pool', 'placement', 'fsType', 'mkfsOptions', 'erase', 'onNodeLost', 'onDiskFailure'],
   ...ioLimitNames,
 ];
 
@@ -58,10 +61,23 @@ export function parseClassParameters(
     mistakes.push(`pool is "${pool}": the name of a StoragePool is required`);
   }
   const limits = parseIoLimits(given, mistakes);
+  const mkfs = takeMkfsOptions(fsType, given['mkfsOptions'], mistakes);
   mistakes.push(...unknownNames(given));
   return mistakes.length > 0
     ? err(mistakes.join('; '))
-    : ok({ pool, placement, fsType, erase, onNodeLost, onDiskFailure, ...limits });
+    : ok({ pool, placement, fsType, erase, onNodeLost, onDiskFailure, ...limits, ...mkfs });
+}
+
+function takeMkfsOptions(
+  fsType: FsType,
+  text: string | undefined,
+  mistakes: string[],
+): Pick<ClassParameters, 'mkfsOptions'> {
+  const options = text === undefined ? undefined : parseMkfsOptions(fsType, text);
+  if (options?.ok === false) {
+    mistakes.push(options.error);
+  }
+  return options?.ok ? { mkfsOptions: options.value } : {};
 }
 
 function unknownNames(given: Readonly<Record<string, string>>): string[] {

@@ -1,4 +1,4 @@
-import { bytes, formatBytes, MiB, type Bytes } from './bytes.ts';
+import { bytes, formatBytes, KiB, MiB, type Bytes } from './bytes.ts';
 import type { Health } from './health.ts';
 import type { IoLimits } from './io-limits.ts';
 import type { OnNodeLost } from './node-loss.ts';
@@ -13,15 +13,37 @@ export type VolumeForm = 'device' | 'directory';
 export function whyOnlyDevice(asked: {
   readonly volumeMode: VolumeMode;
   readonly ioLimits?: IoLimits | undefined;
+  readonly mkfsOptions?: readonly string[] | undefined;
 }): string | undefined {
   if (asked.volumeMode === 'Block') {
     return 'volumeMode Block';
+  }
+  if (asked.mkfsOptions !== undefined) {
+    return 'mkfsOptions';
   }
   return asked.ioLimits === undefined ? undefined : 'a limit for reading or writing';
 }
 
 export const fsTypes = ['ext4', 'xfs', 'btrfs'] as const;
 export type FsType = (typeof fsTypes)[number];
+
+/** What the programs that make them need at least, with e2fsprogs 1.47, xfsprogs 5.19 and btrfs-progs 6. */
+const leastNew: Readonly<Record<FsType, Bytes>> = {
+  ext4: bytes(128 * KiB),
+  xfs: bytes(300 * MiB),
+  btrfs: bytes(109 * MiB),
+};
+
+/** Why no new volume on a device can have this size; nothing where it can. */
+export function whyTooSmall(
+  size: Bytes,
+  { volumeMode, fsType }: Pick<VolumeSpec, 'volumeMode' | 'fsType'>,
+): string | undefined {
+  const least = leastNew[fsType];
+  return volumeMode === 'Filesystem' && size < least
+    ? `${formatBytes(size)} are asked, and fsType ${fsType} needs ${formatBytes(least)} or more`
+    : undefined;
+}
 
 /** The kernel refuses to bring a btrfs to less, also when that is more than it has. */
 const leastGrownBtrfs = bytes(256 * MiB);
@@ -52,7 +74,7 @@ export interface ClaimRef {
  * Where the agent is with a volume.
  *
  *     (none) -> Ready -> (gone)        the usual life
- *     (none) -> Failed                 could not be made: `message` says why; nothing is on disk
+ *     (none) -> Failed                 could not be made: `message` says why; what was begun goes with it
  *     Ready  -> Lost                   made once, and its disk has vanished; never made anew
  */
 export type VolumePhase = 'Pending' | 'Ready' | 'Failed' | 'Lost';
@@ -88,6 +110,8 @@ export interface VolumeSpec {
   readonly ioLimits?: IoLimits | undefined;
   /** The same for a disk that fails. */
   readonly onDiskFailure?: OnNodeLost;
+  /** Words for the mkfs program; missing where kubelet makes the filesystem, and for raw devices. */
+  readonly mkfsOptions?: readonly string[] | undefined;
   /**
    * What is on the disk already and becomes this volume. Until the volume is published its data
    * belongs to somebody who only tried to get it back: it is never erased then.

@@ -1,7 +1,10 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { MiB } from '../model/bytes.ts';
+import { blockDeviceBytes } from './block-size.ts';
 import { errorCode } from './files.ts';
+import { runLocked } from './locked.ts';
+import type { RunCommand } from './run-command.ts';
 
 /** Partition tables, filesystems, RAID and volume managers all write here. */
 const endBytes = MiB;
@@ -24,17 +27,62 @@ export async function whyNotBlank(path: string, size: number): Promise<string | 
     throw error;
   }
   try {
-    const length = Math.min(endBytes, size);
-    for (const start of new Set([0, size - length])) {
-      const at = await firstNonZero(handle, start, length);
-      if (at !== undefined) {
-        return `it has data at byte ${at}, of a kind that is not known; if nobody needs it, wipe the disk (blkdiscard -z, or dd if=/dev/zero)`;
-      }
-    }
-    return undefined;
+    const at = await firstNonZeroAtEnds(handle, size);
+    return at === undefined
+      ? undefined
+      : `it has data at byte ${at}, of a kind that is not known; if nobody needs it, wipe the disk (blkdiscard -z, or dd if=/dev/zero)`;
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * Whether both ends of a device hold only zeros, be it in use or not.
+ *
+ * @param device - the kernel's own name of it
+ */
+export async function hasBlankEnds(device: string): Promise<boolean> {
+  const size = await blockDeviceBytes(device);
+  const handle = await open(device, 'r');
+  try {
+    return (await firstNonZeroAtEnds(handle, size)) === undefined;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Writes zeros over both ends of a device, and waits until they are on the medium.
+ *
+ * @throws Error while anybody uses the device
+ */
+export async function blankEnds(
+  device: string,
+  run: RunCommand,
+  signal: AbortSignal,
+): Promise<void> {
+  const { length, starts } = endsOf(await blockDeviceBytes(device));
+  for (const start of starts) {
+    const region = ['--offset', String(start), '--length', String(length)];
+    // It opens the device exclusively: one that is mounted is refused.
+    await runLocked(device, ['blkdiscard', '--zeroout', ...region, device], run, signal);
+  }
+}
+
+function endsOf(size: number): { readonly length: number; readonly starts: readonly number[] } {
+  const length = Math.min(endBytes, size);
+  return { length, starts: [...new Set([0, size - length])] };
+}
+
+async function firstNonZeroAtEnds(handle: FileHandle, size: number): Promise<number | undefined> {
+  const { length, starts } = endsOf(size);
+  for (const start of starts) {
+    const at = await firstNonZero(handle, start, length);
+    if (at !== undefined) {
+      return at;
+    }
+  }
+  return undefined;
 }
 
 async function firstNonZero(

@@ -1,5 +1,5 @@
-import { readFile, readlink, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile, readlink, realpath, stat } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { ifThere } from './files.ts';
 
 /**
@@ -23,8 +23,17 @@ export async function limitedDevice(path: string): Promise<string> {
   return (await readFile(`/sys/dev/block/${disk}/dev`, 'utf8')).trim();
 }
 
-/** The layout of dev_t in glibc: sys/sysmacros.h, gnu_dev_major and gnu_dev_minor; 32 bits suffice. */
-function deviceNumber(rdev: number): string {
+/**
+ * The kernel's own name of a block device, such as `/dev/dm-3`: what has another name is a link to it,
+ * or a second device file.
+ */
+export async function kernelPath(path: string): Promise<string> {
+  const { rdev } = await stat(path);
+  return `/dev/${basename(await realpath(`/sys/dev/block/${deviceNumber(rdev)}`))}`;
+}
+
+/** As the kernel writes it. The layout of dev_t in glibc: sys/sysmacros.h, gnu_dev_major and gnu_dev_minor; 32 bits suffice. */
+export function deviceNumber(rdev: number): string {
   const major = (rdev >>> 8) & 0xfff;
   const minor = (rdev & 0xff) | ((rdev >>> 12) & 0xfff00);
   return `${major}:${minor}`;

@@ -1,10 +1,13 @@
 import { constants } from 'node:fs';
-import { mkdir, open, realpath, rmdir, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { open, stat } from 'node:fs/promises';
 import type { Filesystems } from '../usecases/node-ports.ts';
+import { blankEnds, hasBlankEnds } from './blank.ts';
+import { kernelPath } from './device-number.ts';
 import { errorCode } from './files.ts';
-import { mountPointsBelow } from './mount-points.ts';
-import { CommandError, type RunCommand } from './run-command.ts';
+import { filesystemOn } from './filesystem-on.ts';
+import { makeFilesystem } from './make-filesystem.ts';
+import { ownMounts } from './own-mounts.ts';
+import type { RunCommand } from './run-command.ts';
 
 interface Mounted {
   readonly device: string;
@@ -21,7 +24,7 @@ const growers: ReadonlyMap<string, Grower> = new Map<string, Grower>([
 ]);
 
 /**
- * Grows filesystems over mounts of its own.
+ * Makes filesystems, and grows them over mounts of its own.
  *
  * The kernel keeps one filesystem per device, however often and in whatever mount namespace it is
  * mounted: a second mount reaches the one that a pod uses. So neither kubelet's folders nor the
@@ -30,59 +33,47 @@ const growers: ReadonlyMap<string, Grower> = new Map<string, Grower>([
  * @param directory - holds the mounts for as long as they are needed; nobody else uses it
  */
 export function filesystems(run: RunCommand, directory: string): Filesystems {
-  async function unmountBelow(path: string): Promise<void> {
-    for (const mount of await mountPointsBelow(path)) {
-      await run('umount', [mount]);
-    }
-  }
+  const mounts = ownMounts(run, directory);
 
   async function growMounted(type: string, device: string, signal: AbortSignal): Promise<void> {
     const grower = growers.get(type);
     if (grower === undefined) {
       throw new Error(`${device} holds ${type}, which does not grow`);
     }
-    const mount = `${directory}/${basename(device)}`;
-    await mkdir(mount, { recursive: true, mode: 0o700 });
-    try {
-      await run('mount', ['--types', type, device, mount], signal);
+    const grow = (mount: string): Promise<string> => {
       const [program, args] = grower({ device, mount });
-      await run(program, args, signal);
-    } finally {
-      await unmountBelow(mount);
-      await rmdir(mount);
-    }
+      return run(program, args, signal);
+    };
+    await mounts.whileMounted({ type, device }, grow, signal);
   }
 
   return {
     grow: async (path, signal) => {
-      const device = await realpath(path);
-      if (!(await stat(device)).isBlockDevice()) {
+      const device = await deviceAt(path);
+      if (device === undefined) {
         return;
       }
-      const type = await typeOf(device, run);
+      const type = await filesystemOn(device, run);
       // One that is being made now has taken the old size of its device.
       await (type === undefined ? refuseIfHeld(device) : growMounted(type, device, signal));
     },
+    isBlank: async (path) => {
+      const device = await deviceAt(path);
+      return device === undefined || hasBlankEnds(device);
+    },
+    blank: async (path, signal) => blankEnds(await kernelPath(path), run, signal),
+    make: async (path, { fsType, options }, signal) => {
+      const device = await kernelPath(path);
+      await makeFilesystem({ device, fsType, options }, { run, mounts }, signal);
+    },
     // A volume with such a mount cannot go, and says so: no reason for the agent not to start.
-    unmountLeft: () => unmountBelow(directory).catch(() => undefined),
+    unmountLeft: () => mounts.unmountAll().catch(() => undefined),
   };
 }
 
-/** blkid ends so where it recognises nothing. */
-const nothingFound = 2;
-
-/** The filesystem on a device, read from the device itself and not from any cache. */
-async function typeOf(device: string, run: RunCommand): Promise<string | undefined> {
-  try {
-    const args = ['--probe', '--match-tag', 'TYPE', '--output', 'value', device];
-    const type = await run('blkid', args);
-    return type.trim() || undefined;
-  } catch (error) {
-    if (error instanceof CommandError && error.exitCode === nothingFound) {
-      return undefined;
-    }
-    throw error;
-  }
+/** The kernel's own name of a device; nothing for what is none. */
+async function deviceAt(path: string): Promise<string | undefined> {
+  return (await stat(path)).isBlockDevice() ? kernelPath(path) : undefined;
 }
 
 async function refuseIfHeld(device: string): Promise<void> {

@@ -3,33 +3,56 @@ import { errorCode, ifThere } from './files.ts';
 
 /** One line of mountinfo: see proc(5). */
 export interface Mount {
+  readonly id: string;
   /** The filesystem's device number, as `8:1`; btrfs shows another one to `stat`. */
   readonly device: string;
   /** What of the filesystem is mounted here: `/` where it is all of it. */
   readonly root: string;
+  /** Of several at one place the last one covers the others. */
   readonly mountPoint: string;
+  readonly readOnly: boolean;
   readonly fsType: string;
+  readonly source: string;
   /** Options of the whole filesystem, such as `prjquota`. */
   readonly superOptions: readonly string[];
+}
+
+/** All that this process sees, in the order in which they were mounted. */
+export function readMounts(): Promise<readonly Mount[]> {
+  return mountsOf('self');
+}
+
+/**
+ * All that this process sees and all that the node itself sees: what kubelet has mounted for pods,
+ * wherever it does that. Most are in both.
+ */
+export async function readMountsOfNode(): Promise<readonly Mount[]> {
+  const all = await Promise.all([mountsOf('self'), mountsOf('1')]);
+  return all.flat();
 }
 
 /**
  * Where this process sees mounts of one filesystem, by its device number as `8:1`.
  */
 export async function mountPointsOf(device: string): Promise<readonly string[]> {
-  const mounts = await mountsOf('self');
+  const mounts = await readMounts();
   return mounts.filter((mount) => mount.device === device).map(({ mountPoint }) => mountPoint);
 }
 
 /** Where anything is mounted at, or below, a path of this process; what was mounted last is first. */
 export async function mountPointsBelow(path: string): Promise<readonly string[]> {
-  const points = (await mountsOf('self')).map(({ mountPoint }) => mountPoint);
+  const points = (await readMounts()).map(({ mountPoint }) => mountPoint);
   return points.filter((point) => isBelow(point, path)).reverse();
 }
 
 /** The mount that `path` lies on; the path must have no symbolic links in it. */
 export async function mountOf(path: string): Promise<Mount | undefined> {
-  const over = (await mountsOf('self')).filter(({ mountPoint }) => isBelow(path, mountPoint));
+  return mountHolding(path, await readMounts());
+}
+
+/** The one of `mounts` that `path` lies on. */
+export function mountHolding(path: string, mounts: readonly Mount[]): Mount | undefined {
+  const over = mounts.filter(({ mountPoint }) => isBelow(path, mountPoint));
   const longest = Math.max(...over.map(({ mountPoint }) => mountPoint.length));
   // Of several at one place the last one covers the others.
   return over.filter(({ mountPoint }) => mountPoint.length === longest).at(-1);
@@ -92,12 +115,15 @@ async function mountsOf(pid: string): Promise<readonly Mount[]> {
 
 function parseMount(line: string): Mount {
   const fields = line.split(' ');
-  const [fsType = '', , superOptions = ''] = fields.slice(fields.indexOf('-', 6) + 1);
+  const [id = '', , device = '', root = '', mountPoint = '', options = ''] = fields;
+  // Any number of optional fields stands between the sixth and the hyphen.
+  const [fsType = '', source = '', superOptions = ''] = fields.slice(fields.indexOf('-', 6) + 1);
   return {
-    device: fields[2] ?? '',
-    root: unescapePath(fields[3] ?? ''),
-    mountPoint: unescapePath(fields[4] ?? ''),
-    fsType,
+    ...{ id, device, fsType },
+    root: unescapePath(root),
+    mountPoint: unescapePath(mountPoint),
+    readOnly: options.split(',').includes('ro'),
+    source: unescapePath(source),
     superOptions: superOptions.split(','),
   };
 }

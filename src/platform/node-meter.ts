@@ -9,7 +9,7 @@ export function nodeMeter(registry: Registry): NodeMeter {
   const registers = [registry];
   const operations = new Histogram({
     name: 'berth_node_volume_operations_seconds',
-    help: 'How long making, attaching and removing volumes took.',
+    help: 'How long making, attaching, formatting and removing volumes took.',
     labelNames: ['operation', 'result'],
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120],
     registers,
@@ -17,6 +17,12 @@ export function nodeMeter(registry: Registry): NodeMeter {
   const poolBytes = new Gauge({
     name: 'berth_node_pool_bytes',
     help: 'Size of each pool of this node, what is free and what volumes occupy.',
+    labelNames: ['pool', 'kind'],
+    registers,
+  });
+  const thinUsed = new Gauge({
+    name: 'berth_node_thin_pool_used_ratio',
+    help: 'The part of each thin pool that is written, and of its metadata, 0 to 1.',
     labelNames: ['pool', 'kind'],
     registers,
   });
@@ -69,13 +75,24 @@ export function nodeMeter(registry: Registry): NodeMeter {
       }
     },
     pools: (standing, allocated, lost) => {
-      [poolBytes, healthy, orphans, orphanBytes, lostVolumes, disks].forEach((gauge) =>
+      [poolBytes, thinUsed, healthy, orphans, orphanBytes, lostVolumes, disks].forEach((gauge) =>
         gauge.reset(),
       );
       const available = standing.devices.filter((device) => device.available).length;
       devices.set({ available: 'true' }, available);
       devices.set({ available: 'false' }, standing.devices.length - available);
-      for (const { name: pool, total, free, healthy: isHealthy, disks: ofPool } of standing.pools) {
+      for (const {
+        name: pool,
+        total,
+        free,
+        healthy: isHealthy,
+        disks: ofPool,
+        thin,
+      } of standing.pools) {
+        if (thin) {
+          thinUsed.set({ pool, kind: 'data' }, thin.usedPercent / 100);
+          thinUsed.set({ pool, kind: 'metadata' }, thin.metadataUsedPercent / 100);
+        }
         poolBytes.set({ pool, kind: 'total' }, total);
         poolBytes.set({ pool, kind: 'free' }, free);
         poolBytes.set({ pool, kind: 'allocated' }, allocated.get(pool) ?? 0);

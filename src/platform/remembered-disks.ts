@@ -11,6 +11,8 @@ export interface RememberedDisks {
   readonly known: ListDisks;
   /** Whether `known` would look. Starts no program. */
   readonly isOutdated: () => Promise<boolean>;
+  /** One text as long as `known` would show the same. Starts no program. */
+  readonly version: () => Promise<string>;
   /** Something has changed that the kernel's lists do not show, such as what is on a disk. */
   readonly forget: () => void;
 }
@@ -40,6 +42,7 @@ export function rememberedDisks(
   return {
     now,
     isOutdated,
+    version: async () => `${forgotten} ${await signsOfChange(isWatched)}`,
     known: async () => {
       const isOld = await isOutdated();
       return last === undefined || isOld ? now() : last.disks;

@@ -6,11 +6,14 @@ export class CommandError extends Error {
   /** The exit code, or nothing where the program did not run to its end. */
   readonly exitCode: number | undefined;
   readonly stderr: string;
+  /** What it printed: some programs say with a failure what they have found. */
+  readonly stdout: string;
 
-  constructor(message: string, exitCode: number | undefined, stderr: string) {
+  constructor(message: string, exitCode: number | undefined, stderr: string, stdout = '') {
     super(message);
     this.exitCode = exitCode;
     this.stderr = stderr;
+    this.stdout = stdout;
   }
 }
 
@@ -40,7 +43,7 @@ export const runCommand: RunCommand = (program, args, signal, input) =>
       }
       const said = stderr.trim().slice(0, 500) || error.message;
       const exitCode = typeof error.code === 'number' ? error.code : undefined;
-      reject(new CommandError(`${program} ${args.join(' ')}: ${said}`, exitCode, stderr));
+      reject(new CommandError(`${program} ${args.join(' ')}: ${said}`, exitCode, stderr, stdout));
     });
     // One that has ended without reading all of it says so with its exit code.
     child.stdin?.on('error', () => undefined);

@@ -16,6 +16,7 @@ export interface VolumeNeed {
   readonly bytes: Bytes;
   readonly volumeMode: VolumeMode;
   readonly ioLimits?: IoLimits | undefined;
+  readonly mkfsOptions?: readonly string[] | undefined;
 }
 
 /** A volume that exists already, and so decides where the pod can run. */

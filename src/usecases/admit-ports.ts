@@ -1,4 +1,5 @@
 import type { Alternatives } from '../admission/node-terms.ts';
+import type { VolumeForm } from '../model/volume.ts';
 
 /** What admission reads of a claim. */
 export interface ClaimView {
@@ -34,6 +35,8 @@ export interface AdmissionView {
   claim(namespace: string, name: string): Promise<ClaimView | undefined>;
   volume(name: string): Promise<VolumeView | undefined>;
   storageClass(name: string): Promise<ClassView | undefined>;
+  /** What the volumes of a pool are; nothing where its StoragePool cannot be read. Asked live. */
+  volumeForm(pool: string): Promise<VolumeForm | undefined>;
   /** The class of claims that name none. */
   defaultClass(): ClassView | undefined;
 }

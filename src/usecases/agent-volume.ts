@@ -19,7 +19,7 @@ export interface VolumeReconcilerParts {
     changed(): void;
   };
   readonly machine: Pick<MachineIdentity, 'lossOf' | 'found' | 'calledLost'>;
-  readonly filesystems: Pick<Filesystems, 'grow'>;
+  readonly filesystems: Pick<Filesystems, 'grow' | 'isBlank' | 'blank' | 'make'>;
   readonly events: EventSink;
   readonly log: Log;
   readonly meter: NodeMeter;

@@ -84,6 +84,11 @@ async function follow(
 function specOf({ claim, parameters, need }: UnboundClaim, node: string): VolumeSpec {
   const { pool, fsType, erase, onNodeLost, onDiskFailure, ioLimits } = parameters;
   const { volumeMode, ref: claimRef } = claim;
-  const asked = { erase, onNodeLost, onDiskFailure, ...(ioLimits && { ioLimits }) };
+  const { mkfsOptions } = need;
+  const asked = {
+    ...{ erase, onNodeLost, onDiskFailure },
+    ...(ioLimits && { ioLimits }),
+    ...(mkfsOptions && { mkfsOptions }),
+  };
   return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, ...asked };
 }

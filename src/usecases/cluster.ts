@@ -2,7 +2,7 @@ import type { Bytes } from '../model/bytes.ts';
 import type { Claim, VolumeClass } from '../model/claim.ts';
 import type { NodeState } from '../model/node.ts';
 import type { Pod } from '../model/pod.ts';
-import type { ClaimRef, LocalVolume, VolumeRef, VolumeSpec } from '../model/volume.ts';
+import type { ClaimRef, LocalVolume, VolumeForm, VolumeRef, VolumeSpec } from '../model/volume.ts';
 import type { NodeFacts } from '../scheduling/filter.ts';
 import type { NodeSelectorTerm } from '../scheduling/node-affinity.ts';
 
@@ -15,6 +15,8 @@ export interface Lookup {
   volumeClass(name: string | undefined): Promise<VolumeClass | undefined>;
   persistentVolume(name: string): Promise<PersistentVolume | undefined>;
   localVolumeOf(claimUid: string): LocalVolume | undefined;
+  /** What the volumes of a pool are; nothing where its StoragePool cannot be read. */
+  volumeForm(pool: string): VolumeForm | undefined;
 }
 
 export interface PersistentVolume {

@@ -17,7 +17,10 @@ export interface HealthEffectParts {
   readonly changed: () => void;
 }
 
-const allWell: HealthPicture = { devices: [], pools: new Map(), volumes: new Map(), seen: [] };
+const allWell: HealthPicture = {
+  ...{ devices: [], pools: new Map(), volumes: new Map() },
+  ...{ troubles: [], seen: [] },
+};
 
 /** What follows when a device is no longer well, or is well again: who is told, and what is written. */
 export class HealthEffects {
@@ -75,8 +78,9 @@ export class HealthEffects {
     }
   }
 
-  #count({ devices, pools, volumes, seen }: HealthPicture): void {
+  #count({ devices, pools, volumes, troubles, seen }: HealthPicture): void {
     const { meter } = this.#parts;
+    meter.troubles(troubles);
     seen.forEach(({ device, reason }) => meter.seen(device, reason));
     const kinds = { device: devices, pool: [...pools.values()], volume: [...volumes.values()] };
     const counts = Object.entries(kinds).flatMap(([kind, all]) =>

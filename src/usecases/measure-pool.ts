@@ -2,8 +2,8 @@ import { bytes, type Bytes } from '../model/bytes.ts';
 import { describeError } from '../model/errors.ts';
 import type { NodePool } from './node-pools.ts';
 import { cut } from '../model/shown.ts';
-import type { PoolStanding } from './node-ports.ts';
-import type { PoolInventory, PoolUsage } from './ports.ts';
+import type { PoolStanding, ThinStanding } from './node-ports.ts';
+import type { PoolInventory, PoolUsage, ThinUsage } from './ports.ts';
 
 /** One pool of this node as it was found. */
 export interface Measured {
@@ -22,8 +22,15 @@ const mostWarnings = 16;
 const longestText = 512;
 
 /** What is not a number, short enough for an object that all agents write. */
-function remarks({ disks, warnings }: PoolUsage): Pick<PoolStanding, 'disks' | 'warnings'> {
+function remarks({
+  disks,
+  under,
+  warnings,
+  thin,
+}: PoolUsage): Pick<PoolStanding, 'disks' | 'under' | 'warnings' | 'thin'> {
   return {
+    ...(under && { under: under.slice(0, mostDisks) }),
+    ...(thin && { thin: thinStanding(thin) }),
     ...(disks && {
       disks: disks.slice(0, mostDisks).map(({ message, ...disk }) => ({
         ...disk,
@@ -34,6 +41,13 @@ function remarks({ disks, warnings }: PoolUsage): Pick<PoolStanding, 'disks' | '
       warnings: warnings.slice(0, mostWarnings).map((text) => cut(text, longestText)),
     }),
   };
+}
+
+function thinStanding(thin: ThinUsage): ThinStanding {
+  const { physical, used, committed, overcommit, metadataUsed } = thin;
+  const usedPercent = physical === 0 ? 100 : Math.ceil((100 * used) / physical);
+  const metadataUsedPercent = Math.ceil(100 * metadataUsed);
+  return { physical, committed, overcommit, usedPercent, metadataUsedPercent };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { DeviceSelector } from '../model/device-selector.ts';
 import { maxPoolNameLength, poolNamePattern } from '../model/names.ts';
+import { selectsNode } from '../model/pool-selector.ts';
 import type { Result } from '../model/result.ts';
 import type { VolumeForm } from '../model/volume.ts';
 import type { StorageBackend } from './ports.ts';
@@ -51,13 +52,6 @@ interface OpenPool extends NodePool {
   readonly text?: string;
 }
 
-function selects(
-  selector: Readonly<Record<string, string>>,
-  labels: Readonly<Record<string, string>>,
-): boolean {
-  return Object.entries(selector).every(([key, value]) => labels[key] === value);
-}
-
 /**
  * The pools that this node has, by what is declared, which labels it carries, and which pools its
  * volumes are in: a pool that no longer applies stays open while it holds volumes.
@@ -88,7 +82,7 @@ export class NodePools {
     const takenBy = new Map<string, string>();
     // A fixed order, so that of two pools with one source the same one is refused every time.
     for (const pool of [...declared].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const applies = selects(pool.nodeSelector, labels);
+      const applies = selectsNode(pool.nodeSelector, labels);
       if (applies || held.has(pool.name)) {
         const open = this.#open(pool, applies);
         next.set(pool.name, withoutSharing(open, takenBy));

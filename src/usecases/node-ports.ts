@@ -2,13 +2,21 @@ import type { Bytes } from '../model/bytes.ts';
 import type { Disk, Partition } from '../model/disk.ts';
 import type { Health } from '../model/health.ts';
 import type { Pieces } from '../model/pieces.ts';
-import type { ErasePolicy, LocalVolume, VolumeIdentity, VolumeStatus } from '../model/volume.ts';
+import type {
+  ErasePolicy,
+  FsType,
+  LocalVolume,
+  VolumeIdentity,
+  VolumeStatus,
+} from '../model/volume.ts';
 import type { DeviceHealth } from './health-ports.ts';
 import type { DiskInPool } from './ports.ts';
 
 /** The LocalVolumes of this node. */
 export interface NodeVolumes {
   get(name: string): LocalVolume | undefined;
+  /** Live: memory can be behind what this agent itself has written. */
+  read(name: string): Promise<LocalVolume | undefined>;
   list(): readonly LocalVolume[];
   /** Writes only what differs; nothing where nothing does. The volume's health is left as it is. */
   setStatus(volume: LocalVolume, status: VolumeStatus): Promise<void>;
@@ -28,6 +36,29 @@ export interface Filesystems {
    * @throws Error when it cannot be done now; the data is as it was
    */
   grow(path: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Whether a device shows nothing of whoever had its space before: both its ends read as zeros. A
+   * directory has no ends, and counts as blank.
+   */
+  isBlank(path: string): Promise<boolean>;
+  /**
+   * Writes zeros over both ends of a device, whatever is there. May be repeated.
+   * @throws Error while anybody uses the device, be it a mkfs that an agent has left running
+   */
+  blank(path: string, signal: AbortSignal): Promise<void>;
+  /**
+   * Makes a filesystem on a blank device, and mounts it once to see that the kernel takes it.
+   * Stopped on the way it leaves a device that is not blank.
+   *
+   * @param options - words for the mkfs program, after those that kubelet would give
+   * @throws PermanentError where the program is missing, or with what it, or the kernel, had to say
+   * @throws Error while anybody uses the device
+   */
+  make(
+    path: string,
+    wanted: { readonly fsType: FsType; readonly options: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<void>;
   /** Takes away what an agent that was killed has left mounted. */
   unmountLeft(): Promise<void>;
 }
@@ -66,8 +97,23 @@ export interface PoolStanding {
   readonly volumes: number;
   /** What became of the disks that it may take; missing for a pool that takes none. */
   readonly disks?: readonly DiskInPool[] | undefined;
+  /** The device files it lies on, where that is neither a directory nor only `disks`. */
+  readonly under?: readonly string[] | undefined;
   /** What somebody should know although it is healthy. */
   readonly warnings?: readonly string[] | undefined;
+  readonly thin?: ThinStanding | undefined;
+}
+
+/** What lies behind the promises of a thin pool; whole percents, so that it is not told anew with every write. */
+export interface ThinStanding {
+  /** What volumes can really write, all together. */
+  readonly physical: Bytes;
+  /** The sizes of all volumes. */
+  readonly committed: Bytes;
+  /** How often `physical` may be committed. */
+  readonly overcommit: number;
+  readonly usedPercent: number;
+  readonly metadataUsedPercent: number;
 }
 
 /** One disk of the node as it stands in the StorageNode. */
@@ -167,7 +213,7 @@ export interface StandingStore {
 /** What is counted for those who run the node. */
 export interface NodeMeter {
   timed<T>(
-    operation: 'create' | 'adopt' | 'attach' | 'grow' | 'remove',
+    operation: 'create' | 'adopt' | 'attach' | 'format' | 'grow' | 'remove',
     work: () => Promise<T>,
   ): Promise<T>;
   /** @param lost - per pool, how many of its volumes have vanished */

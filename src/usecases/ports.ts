@@ -47,6 +47,8 @@ export interface PoolUsage {
   readonly volumes: readonly string[];
   /** What became of the disks that the pool may take; missing for pools that take none. */
   readonly disks?: readonly DiskInPool[];
+  /** The device files it lies on, where that is neither a directory nor only `disks`. */
+  readonly under?: readonly string[];
   /** What somebody should know although volumes can be made. */
   readonly warnings?: readonly string[];
   /** Where volumes are promised more than there may be. */
@@ -152,7 +154,7 @@ export interface StorageBackend {
   /**
    * Makes sure that the volume, which is there, has at least `bytes` of usable size, and that its
    * device shows them where it is attached, also to a pod that uses it now. What is in it stays,
-   * the new part reads as zeros; it never shrinks. Stopped at any moment it has the old size or
+   * the new part reads as a new volume would; it never shrinks. Stopped at any moment it has the old size or
    * the new one, to everybody who looks; asking again finishes it.
    *
    * @throws NoSpaceError when the pool cannot hold the rest; the volume is as it was then

@@ -10,6 +10,7 @@ import {
   type VolumeReconcilerParts,
 } from './agent-volume.ts';
 import type { Reconcile } from './controller.ts';
+import { volumeFormatter } from './format-volume.ts';
 import { volumeGrower } from './grow-volume.ts';
 import type { NodePool } from './node-pools.ts';
 import { orphanKey } from './orphans.ts';
@@ -109,6 +110,7 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     }
     machine.found(volume.uid);
     const path = await meter.timed('attach', () => storage.attach(found, signal));
+    await format(volume, path, signal);
     const grown = await grow(volume, { found, path }, storage, signal);
     await settle(grown.volume, grown.found, path);
     return undefined;
@@ -160,6 +162,7 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
     throw error;
   }
 
+  const format = volumeFormatter(parts);
   const grow = volumeGrower(parts);
   const remove = volumeRemover(parts, stayWith);
 

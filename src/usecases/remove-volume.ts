@@ -1,5 +1,5 @@
 import { describeError, PermanentError } from '../model/errors.ts';
-import type { LocalVolume } from '../model/volume.ts';
+import type { ErasePolicy, LocalVolume } from '../model/volume.ts';
 import {
   identityOf,
   isOnLoan,
@@ -44,7 +44,7 @@ export function volumeRemover(
   ): Promise<string | undefined> {
     try {
       return await meter.timed('remove', async () =>
-        storage?.remove(identityOf(volume), volume.spec.erase, signal),
+        storage?.remove(identityOf(volume), erasureOf(volume), signal),
       );
     } catch (error) {
       signal.throwIfAborted();
@@ -61,13 +61,12 @@ export function volumeRemover(
     if (result === undefined && (status.erased !== undefined || !wasMade(volume))) {
       return;
     }
-    const said = result ?? 'nothing was left to erase';
+    const policy = erasureOf(volume);
+    const why = policy === spec.erase ? '' : ' (no pod has ever seen the volume)';
+    const said = result === undefined ? 'nothing was left to erase' : `${result}${why}`;
     const at = new Date(parts.now()).toISOString();
-    await volumes.setStatus(volume, {
-      ...status,
-      erased: { policy: spec.erase, at, result: said },
-    });
-    events.normal(volumeRef(volume), 'VolumeErased', `node ${node}: ${spec.erase}: ${said}`);
+    await volumes.setStatus(volume, { ...status, erased: { policy, at, result: said } });
+    events.normal(volumeRef(volume), 'VolumeErased', `node ${node}: ${policy}: ${said}`);
   }
 
   return async (volume, signal) => {
@@ -87,6 +86,11 @@ export function volumeRemover(
     await letGo(volume);
     log.info('volume removed', { volume: volume.name, pool: volume.spec.pool });
   };
+}
+
+/** A volume that was never published has nobody's data in it; on a big disk, zeros take hours. */
+function erasureOf({ published, spec }: LocalVolume): ErasePolicy {
+  return published ? spec.erase : 'none';
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ClaimTemplate, Pod, PodClaim } from '../model/pod.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { ClassParameters } from '../model/storage-class.ts';
 import type { Pin, PodNeeds, PodRefusal, VolumeNeed } from '../scheduling/needs.ts';
+import { needOf, refuseTooSmall, unusable, usableClaim } from './claim-need.ts';
 import type { Lookup } from './cluster.ts';
 
 /** An unbound claim of ours, with all that is needed to make its volume. */
@@ -107,7 +108,11 @@ async function resolveAwaited(
     return resolveForeign(pod, text, volumeClass);
   }
   const need = needOf({ text, uid: '' }, volumeClass, template);
-  return need.ok ? ok({ kind: 'need', need: need.value.need }) : need;
+  if (!need.ok) {
+    return need;
+  }
+  const small = refuseTooSmall(need.value, lookup);
+  return small ?? ok({ kind: 'need', need: need.value.need });
 }
 
 async function resolveBound(
@@ -146,9 +151,10 @@ async function resolveUnbound(
     return unusable(`the volume of claim ${text} is being deleted`);
   }
   // One that was given back before it was used does not tie the pod to its node.
-  return volume && !volume.deleting
-    ? ok({ kind: 'pin', pin: { kind: 'node', claim: text, node: volume.spec.node }, unbound })
-    : ok({ kind: 'need', need, unbound });
+  if (volume && !volume.deleting) {
+    return ok({ kind: 'pin', pin: { kind: 'node', claim: text, node: volume.spec.node }, unbound });
+  }
+  return refuseTooSmall(usable.value, lookup) ?? ok({ kind: 'need', need, unbound });
 }
 
 /**
@@ -168,58 +174,4 @@ function resolveForeign(
     : 'has no class that exists, so nobody will provision it';
   const message = `claim ${text} is not bound and ${why}`;
   return err({ kind: 'foreign-claim', message });
-}
-
-const singleNodeModes = ['ReadWriteOnce', 'ReadWriteOncePod'];
-
-function usableClaim(
-  claim: Claim,
-  text: string,
-  volumeClass: VolumeClass,
-): Result<{ need: VolumeNeed; parameters: ClassParameters }, PodRefusal> {
-  if (claim.hasSelector) {
-    return unusable(
-      `claim ${text} has a selector, which class ${volumeClass.name} does not support`,
-    );
-  }
-  const mode = claim.accessModes.find((one) => !singleNodeModes.includes(one));
-  if (mode !== undefined) {
-    return unusable(
-      `claim ${text} asks for accessMode ${mode}: a local volume allows ${singleNodeModes.join(' or ')}`,
-    );
-  }
-  return needOf({ text, uid: claim.ref.uid }, volumeClass, claim);
-}
-
-function needOf(
-  { text: claim, uid: claimUid }: { readonly text: string; readonly uid: string },
-  volumeClass: VolumeClass,
-  { requested, volumeMode }: Pick<Claim, 'requested' | 'volumeMode'>,
-): Result<{ need: VolumeNeed; parameters: ClassParameters }, PodRefusal> {
-  const { parameters, name, waitsForPod } = volumeClass;
-  if (!waitsForPod) {
-    const message = `class ${name} has volumeBindingMode Immediate: WaitForFirstConsumer is required`;
-    return err({ kind: 'class-unusable', message });
-  }
-  if (!parameters.ok) {
-    return err({ kind: 'class-unusable', message: `class ${name}: ${parameters.error}` });
-  }
-  if (!requested.ok) {
-    return unusable(`claim ${claim}: ${requested.error}`);
-  }
-  const { pool, placement, ioLimits } = parameters.value;
-  const need = {
-    claimUid,
-    claim,
-    pool,
-    placement,
-    bytes: requested.value,
-    volumeMode,
-    ...(ioLimits && { ioLimits }),
-  };
-  return ok({ need, parameters: parameters.value });
-}
-
-function unusable(message: string): Result<never, PodRefusal> {
-  return err({ kind: 'claim-unusable', message });
 }

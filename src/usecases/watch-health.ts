@@ -1,12 +1,22 @@
+import { healthOnTop } from '../model/device-layers.ts';
 import {
   healthOf,
+  healthsOf,
   judgeLook,
   resumeTrouble,
   type Finding,
   type Health,
   type Trouble,
 } from '../model/health.ts';
-import type { BlockDevice, DeviceChains, DeviceHealth, HealthReader } from './health-ports.ts';
+import type {
+  BlockDevice,
+  DeviceChain,
+  DeviceChains,
+  DeviceHealth,
+  DeviceTrouble,
+  HealthProbe,
+  HealthReader,
+} from './health-ports.ts';
 import type { Now } from './ports.ts';
 
 /** What is to be watched: where pools and volumes lie. */
@@ -33,6 +43,8 @@ export interface HealthPicture {
   readonly devices: readonly DeviceHealth[];
   readonly pools: ReadonlyMap<string, Health>;
   readonly volumes: ReadonlyMap<string, Health>;
+  /** Each single thing that is wrong with a device. */
+  readonly troubles: readonly DeviceTrouble[];
   /** What was seen at this look. */
   readonly seen: readonly Finding[];
 }
@@ -40,6 +52,7 @@ export interface HealthPicture {
 export interface HealthWatchParts {
   readonly chains: DeviceChains;
   readonly readers: readonly HealthReader[];
+  readonly probes: readonly HealthProbe[];
   readonly now: Now;
   readonly quietMs: number;
 }
@@ -49,14 +62,18 @@ interface Watched {
   readonly troubles: readonly Trouble[];
 }
 
+type Chains = ReadonlyMap<string, DeviceChain>;
+
 /**
  * Looks at the devices under pools and volumes, again and again, and remembers what was wrong.
- * A pool or a volume is as well as the worst of all that it lies on.
+ * A pool or a volume is as well as what it lies on: see `healthOnTop`.
  */
 export class HealthWatch {
   readonly #parts: HealthWatchParts;
   /** By name in the kernel. */
   #watched: ReadonlyMap<string, Watched> = new Map();
+  /** What the readers found at the last look: device and reason. */
+  #seenBefore: ReadonlySet<string> = new Set();
   /** What an earlier agent knew, by identity, until the device is met. */
   readonly #before = new Map<string, readonly Trouble[]>();
 
@@ -74,40 +91,38 @@ export class HealthWatch {
   }
 
   async look({ pools, volumes }: HealthPlaces): Promise<HealthPicture> {
-    const poolChains = new Map<string, readonly BlockDevice[]>();
+    const poolChains = new Map<string, DeviceChain>();
     for (const { pool, paths } of pools) {
-      poolChains.set(pool, (await this.#below(paths)).devices);
+      poolChains.set(pool, await this.#below(paths));
     }
-    const volumeChains = new Map<string, readonly BlockDevice[]>();
+    const volumeChains = new Map<string, DeviceChain>();
     for (const { name, pool, path } of volumes) {
-      const { devices, isCut } = await this.#below([path]);
-      const rest = isCut ? (poolChains.get(pool) ?? []) : [];
-      volumeChains.set(name, [...devices, ...rest]);
+      const chain = await this.#below([path]);
+      const rest = chain.isCut ? poolChains.get(pool) : undefined;
+      volumeChains.set(name, joined(rest ? [chain, rest] : [chain]));
     }
-    const chains = [...poolChains.values(), ...volumeChains.values()].flat();
-    const devices = new Map(chains.map((device) => [device.name, device]));
-    const seen = await this.#see(devices);
+    const seen = await this.#see([...poolChains.values(), ...volumeChains.values()]);
     return {
       devices: this.#illDevices(poolChains),
       pools: this.#illOf(poolChains),
       volumes: this.#illOf(volumeChains),
+      troubles: this.#troubles(),
       seen,
     };
   }
 
-  async #below(
-    paths: readonly string[],
-  ): Promise<{ devices: readonly BlockDevice[]; isCut: boolean }> {
-    const chains = await Promise.all(paths.map((path) => this.#parts.chains.below(path)));
-    const devices = chains.flatMap((chain) => chain.devices);
-    return { devices, isCut: chains.some(({ isCut }) => isCut) };
+  async #below(paths: readonly string[]): Promise<DeviceChain> {
+    return joined(await Promise.all(paths.map((path) => this.#parts.chains.below(path))));
   }
 
-  async #see(devices: ReadonlyMap<string, BlockDevice>): Promise<readonly Finding[]> {
-    const { readers, now, quietMs } = this.#parts;
+  async #see(chains: readonly DeviceChain[]): Promise<readonly Finding[]> {
+    const { readers, probes, now, quietMs } = this.#parts;
     const at = now();
-    const all = [...devices.values()];
-    const findings = (await Promise.all(readers.map((read) => read(all, at)))).flat();
+    const all = joined(chains).devices;
+    const read = (await Promise.all(readers.map((look) => look(all, at)))).flat();
+    const hinted = this.#hintedIn(chains, read);
+    const probed = probes.flatMap((look) => look(all, { now: at, hinted }));
+    const findings = [...read, ...probed];
     const next = new Map<string, Watched>();
     for (const device of all) {
       const found = findings.filter((finding) => finding.device === device.name);
@@ -117,6 +132,22 @@ export class HealthWatch {
     this.#keepAway(next, at);
     this.#watched = next;
     return findings.filter(({ message }) => message !== undefined);
+  }
+
+  /** Those that share a way down with a device that has met something new; all, where a disk went. */
+  #hintedIn(chains: readonly DeviceChain[], found: readonly Finding[]): ReadonlySet<string> {
+    const all = joined(chains).devices;
+    const gone = [...this.#watched.values()].filter(
+      ({ device }) => device.isDisk && !all.some(({ identity }) => identity === device.identity),
+    );
+    const ill = found.filter(({ message }) => message !== undefined);
+    const news = ill.filter((each) => !this.#seenBefore.has(keyOf(each)));
+    this.#seenBefore = new Set(ill.map(keyOf));
+    const concerned = chains.filter(({ devices }) =>
+      devices.some(({ name }) => news.some(({ device }) => device === name)),
+    );
+    const hinted = gone.length > 0 ? all : joined(concerned).devices;
+    return new Set(hinted.map(({ name }) => name));
   }
 
   /** What is away for a moment, as during a repair, comes back with what is known of it. */
@@ -144,27 +175,47 @@ export class HealthWatch {
     return before;
   }
 
-  #illOf(chains: ReadonlyMap<string, readonly BlockDevice[]>): ReadonlyMap<string, Health> {
-    const ill = new Map<string, Health>();
-    for (const [key, devices] of chains) {
-      const health = healthOf(
-        devices.flatMap(({ name }) => this.#watched.get(name)?.troubles ?? []),
-      );
-      if (health !== undefined) {
-        ill.set(key, health);
-      }
-    }
-    return ill;
+  #illOf(chains: Chains): ReadonlyMap<string, Health> {
+    const layers = new Map([...this.#watched].map(([name, { device }]) => [name, device]));
+    const healthsAt = (name: string): readonly Health[] =>
+      healthsOf(this.#watched.get(name)?.troubles ?? []);
+    return new Map(
+      [...chains].flatMap(([key, { tops }]) => {
+        const health = healthOnTop(tops, layers, healthsAt);
+        return health ? [[key, health]] : [];
+      }),
+    );
   }
 
-  #illDevices(poolChains: ReadonlyMap<string, readonly BlockDevice[]>): readonly DeviceHealth[] {
+  #illDevices(poolChains: Chains): readonly DeviceHealth[] {
     return [...this.#watched.values()]
       .flatMap(({ device: { name, identity }, troubles }): readonly DeviceHealth[] => {
         const health = healthOf(troubles);
-        const pools = [...poolChains].filter(([, chain]) => chain.some((one) => one.name === name));
+        const pools = [...poolChains].filter(([, { devices }]) =>
+          devices.some((one) => one.name === name),
+        );
         const names = pools.map(([pool]) => pool).sort();
         return health ? [{ device: name, identity, ...health, pools: names }] : [];
       })
       .sort((a, b) => (a.device < b.device ? -1 : 1));
   }
+
+  #troubles(): readonly DeviceTrouble[] {
+    return [...this.#watched.values()].flatMap(({ device, troubles }) =>
+      healthsOf(troubles).map(({ reason, state }) => ({ device: device.name, reason, state })),
+    );
+  }
+}
+
+function joined(chains: readonly DeviceChain[]): DeviceChain {
+  const devices = new Map(chains.flatMap((chain) => chain.devices).map((one) => [one.name, one]));
+  return {
+    devices: [...devices.values()],
+    tops: [...new Set(chains.flatMap(({ tops }) => tops))],
+    isCut: chains.some(({ isCut }) => isCut),
+  };
+}
+
+function keyOf({ device, reason }: Finding): string {
+  return `${device} ${reason}`;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -11,6 +11,7 @@ import type { PoolDisks } from '../../src/backends/backend.ts';
 import { MiB } from '../../src/model/bytes.ts';
 import type { Disk } from '../../src/model/disk.ts';
 import { listDisks } from '../../src/platform/block-devices.ts';
+import { entryOfDevice } from '../../src/platform/device-entries.ts';
 import { rememberedDisks } from '../../src/platform/remembered-disks.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { watchFolder } from '../../src/platform/watch-folder.ts';
@@ -50,7 +51,10 @@ describe('the disks of a node, on real devices', function () {
 
   /** A pool of the node that selects `device`. */
   function pools(...names: readonly string[]): readonly PoolDisks[] {
-    const shared = { list, owners: new DiskOwners(() => true), takeInTurn: oneAtATime() };
+    const shared = {
+      ...{ list, owners: new DiskOwners(() => true), takeInTurn: oneAtATime() },
+      offeredAs: (path: string) => entryOfDevice(path, [join(root, 'found')]),
+    };
     return names.map((name) => poolDisks(name, { paths: [device] }, shared));
   }
 
@@ -126,6 +130,22 @@ describe('the disks of a node, on real devices', function () {
     expect(owners.filter((one) => one !== undefined)).to.have.length(7);
   });
 
+  it('leaves a blank disk alone that is offered whole', async () => {
+    const disk = await found();
+    await mkdir(join(root, 'found'));
+    await symlink('/nonexistent', join(root, 'found', 'away'));
+    await symlink(device, join(root, 'found', 'raw'));
+    const before = await checksum();
+
+    const error = await rejection(poolOf('fast').take(disk, mark, signal));
+
+    expect(error.message).to.contain(`it is offered whole as ${join(root, 'found', 'raw')}`);
+    expect(await checksum()).to.equal(before);
+    await rm(join(root, 'found', 'raw'));
+    await poolOf('fast').take(disk, mark, signal);
+    expect(await checksum()).not.to.equal(before);
+  });
+
   const occupied: [string, () => Promise<unknown>, string][] = [
     ['a filesystem', () => run('mkfs.ext4', '-q', device), 'it holds ext4'],
     ['a swap area', () => run('mkswap', device), 'it holds swap'],
@@ -151,7 +171,8 @@ describe('the disks of a node, on real devices', function () {
         await run('mkfs.ext4', '-q', device);
         mounted = join(root, 'mount');
         await run('mkdir', mounted);
-        await run('mount', device, mounted);
+        // The kernel writes to one that can be written whenever it likes.
+        await run('mount', '-o', 'ro', device, mounted);
       },
       'it is mounted at',
     ],

@@ -59,6 +59,11 @@ export class Figures {
     this.addTimes(name, times, baseline);
   }
 
+  /** Adds what was measured elsewhere. */
+  take(figures: readonly Figure[]): void {
+    this.#figures.push(...figures);
+  }
+
   write(file: string): void {
     writeFileSync(file, `${JSON.stringify(this.#figures, undefined, 2)}\n`);
   }

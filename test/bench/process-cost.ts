@@ -7,9 +7,12 @@ const tickMs = 10;
 
 /** The most memory a process has ever had resident, in MiB. */
 export function peakMemory(program: Program): number {
-  const status = readFileSync(`/proc/${pidOf(program)}/status`, 'utf8');
-  const kibibytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
-  return Number(kibibytes) / 1024;
+  return statusOf(program, 'VmHWM');
+}
+
+/** The memory a process has resident now, in MiB. */
+export function residentMemory(program: Program): number {
+  return statusOf(program, 'VmRSS');
 }
 
 /** CPU time a process has used so far, in its own code and in the kernel, in milliseconds. */
@@ -18,6 +21,12 @@ export function cpuMs(program: Program): number {
   // The name of the program may hold blanks; what follows it are fields 3 and up.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) * tickMs;
+}
+
+function statusOf(program: Program, field: string): number {
+  const status = readFileSync(`/proc/${pidOf(program)}/status`, 'utf8');
+  const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
+  return Number(kibibytes) / 1024;
 }
 
 function pidOf(program: Program): number {

@@ -7,7 +7,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ "${1:-}" = guest ]; then
   exec "$here/install.sh" qemu-system-x86 busybox-static cpio kmod util-linux mount fdisk iproute2 lvm2 \
-    thin-provisioning-tools dmsetup cryptsetup-bin e2fsprogs xfsprogs btrfs-progs quota
+    thin-provisioning-tools dmsetup smartmontools cryptsetup-bin e2fsprogs xfsprogs btrfs-progs quota
 fi
 # openssl signs the certificates, util-linux and procps hold the tools of the tear-down.
 packages=(etcd-server openssl util-linux fdisk iproute2 ca-certificates)

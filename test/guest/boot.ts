@@ -104,6 +104,7 @@ function hasSpoken(run: GuestRun): boolean {
 
 function qemu(run: GuestRun, accelerator: string): string[] {
   const share = 'security_model=none,multidevs=remap';
+  const monitor = join(run.exchange, 'monitor');
   return [
     'qemu-system-x86_64',
     ...['-M', 'q35', '-accel', accelerator, '-cpu', 'max', '-m', '2048', '-smp', '2'],
@@ -112,6 +113,11 @@ function qemu(run: GuestRun, accelerator: string): string[] {
     // The command has the first line for itself; -1 ends the guest at once when its kernel panics.
     ...['-append', 'console=ttyS1 panic=-1'],
     ...['-serial', 'stdio', '-serial', `file:${kernelLog(run)}`],
+    // Who is inside can say what happens to the hardware: see `warnOfDisk`.
+    ...['-chardev', `socket,id=monitor,path=${monitor},server=on,wait=off`],
+    ...['-mon', 'chardev=monitor,mode=readline'],
+    ...['-chardev', `socket,id=inside,path=${monitor}`, '-device', 'virtio-serial-pci'],
+    ...['-device', 'virtserialport,chardev=inside,name=monitor'],
     ...['-virtfs', `local,path=/,mount_tag=host,readonly=on,${share}`],
     ...['-virtfs', `local,path=${run.exchange},mount_tag=exchange,${share}`],
     ...['-device', 'virtio-rng-pci', '-device', 'virtio-scsi-pci'],

@@ -11,7 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 complete() { [ -e "$target/initramfs" ]; }
 
 # Of 400 MB of modules, those folders that have to do with disks and filesystems, or that these need.
-folders=(arch block crypto lib mm fs net/9p drivers/block drivers/char drivers/dax drivers/md drivers/nvme
+folders=(arch block crypto lib mm fs net/9p drivers/ata drivers/block drivers/char drivers/dax drivers/md drivers/nvme
   drivers/scsi drivers/virtio)
 # What stands between the kernel alone and the host's root.
 boot_modules=(virtio_pci 9pnet_virtio 9p overlay)

@@ -13,6 +13,7 @@ export const diskSerials = [
   'hdd-a',
   'nvme-a',
   'virtio-a',
+  'ata-a',
 ] as const;
 
 export type DiskSerial = (typeof diskSerials)[number];
@@ -21,7 +22,8 @@ export type DiskSerial = (typeof diskSerials)[number];
 export function diskArguments(serial: DiskSerial, file: string): string[] {
   // Nobody needs the content after a crash of the host, and what is discarded leaves the file.
   const drive = `if=none,id=${serial},file=${file},format=raw,cache=unsafe,discard=unmap`;
-  return ['-drive', drive, '-device', `${kindOf(serial)},drive=${serial},serial=${serial}`];
+  const device = `${kindOf(serial)},id=disk-${serial},drive=${serial},serial=${serial}`;
+  return ['-drive', drive, '-device', device];
 }
 
 function kindOf(serial: DiskSerial): string {
@@ -30,6 +32,8 @@ function kindOf(serial: DiskSerial): string {
       return 'nvme';
     case 'virtio-a':
       return 'virtio-blk-pci';
+    case 'ata-a':
+      return 'ide-hd';
     case 'hdd-a':
       return 'scsi-hd,rotation_rate=7200';
     default:

@@ -8,7 +8,7 @@ import { isExecutable } from '../cluster/binaries.ts';
 import { searchPath } from '../cluster/paths.ts';
 
 /** Grows with every change of what is built, so that an old one is not used any more. */
-const BUILD = 1;
+const BUILD = 2;
 
 /** What a guest is booted from. */
 export interface GuestFiles {

@@ -11,14 +11,15 @@ import { guestFiles, missingPrograms } from './files.ts';
 
 /**
  * Runs tests in a guest, all files in one boot: `main.ts [--tally FILE] [test/vm/NAME.test.ts ...]`. Without names it
- * takes all of `test/vm`. The counts of the tally reporter go to FILE.
+ * takes all of `test/vm`. The counts of the tally reporter go to FILE. A file `NAME.bench.ts` measures, and is run only
+ * by name: with `--figures FILE` what it has measured goes there.
  */
 
 const root = resolve(import.meta.dirname, '../..');
 const limitMs = 40 * 60_000;
 
 const { values, positionals } = parseArgs({
-  options: { tally: { type: 'string' } },
+  options: { tally: { type: 'string' }, figures: { type: 'string' } },
   allowPositionals: true,
 });
 
@@ -65,9 +66,13 @@ async function chosenTests(): Promise<string[]> {
   const given = positionals.map((file) => relative(root, resolve(file)));
   const names = await readdir(join(root, 'test/vm'), { recursive: true });
   const all = names.filter((name) => name.endsWith('.test.ts')).map((name) => `test/vm/${name}`);
-  const unknown = given.filter((file) => !all.includes(file));
+  const benches = names.filter((name) => name.endsWith('.bench.ts'));
+  const known = [...all, ...benches.map((name) => `test/vm/${name}`)];
+  const unknown = given.filter((file) => !known.includes(file));
   if (unknown.length > 0) {
-    throw new Error(`${unknown.join(', ')}: only files test/vm/**/*.test.ts run in a guest`);
+    throw new Error(
+      `${unknown.join(', ')}: only files test/vm/**/*.test.ts and *.bench.ts run in a guest`,
+    );
   }
   return given.length > 0 ? given : all.sort();
 }
@@ -82,6 +87,9 @@ async function runTests(work: string, signal: AbortSignal): Promise<number> {
   const status = await runInGuest({ files, command, exchange, disks, timeoutMs: limitMs, signal });
   if (values.tally !== undefined) {
     await copyFile(join(exchange, 'tally.json'), values.tally);
+  }
+  if (values.figures !== undefined && status === 0) {
+    await copyFile(join(exchange, 'figures.json'), values.figures);
   }
   return status;
 }

@@ -19,7 +19,7 @@ ip link set lo up
 
 # There is no udev here, so what drives disks is loaded by name, and nobody may wait for it.
 export DM_DISABLE_UDEV=1
-modprobe -a virtio_scsi sd_mod virtio_blk nvme loop || exit
+modprobe -a virtio_scsi sd_mod virtio_blk nvme ahci virtio_console loop || exit
 printf '%s\n' 'activation {' '  udev_sync = 0' '  udev_rules = 0' '}' >/etc/lvm/lvmlocal.conf
 for serial in $(<"$exchange/disks"); do
   for ((look = 0; look < 200; look++)); do

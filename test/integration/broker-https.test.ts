@@ -60,7 +60,13 @@ describe('berth broker, asked over HTTPS by a platform', function () {
   let replicas: readonly BrokerRole[];
   let platforms: readonly Platform[];
 
-  const platform = (): Platform => platforms[0] as Platform;
+  const platform = (turn = 0): Platform => {
+    const found = platforms[turn % platforms.length];
+    if (found === undefined) {
+      throw new Error('no broker is running');
+    }
+    return found;
+  };
   const fileOf = (name: string, replica = 'broker-0'): string => join(cluster.dir, replica, name);
 
   async function writeCertificate(): Promise<string> {
@@ -111,8 +117,10 @@ describe('berth broker, asked over HTTPS by a platform', function () {
       `the operation of ${id} to end`,
       async () => {
         turn += 1;
-        const asked = platforms[turn % platforms.length] as Platform;
-        const polled = await asked.ask({ path: `${instancePath(id)}/last_operation`, query });
+        const polled = await platform(turn).ask({
+          path: `${instancePath(id)}/last_operation`,
+          query,
+        });
         return polled.status !== 200 || polled.body['state'] !== 'in progress' ? polled : undefined;
       },
       { timeoutMs: 90_000 },

@@ -78,6 +78,7 @@ const needed: Readonly<Record<string, readonly string[]>> = {
     'get,list,watch persistentvolumeclaims',
     'get,list,watch persistentvolumes',
     'get,list,watch storageclasses',
+    'get storagepools',
     'get,list,watch,patch mutatingwebhookconfigurations berth-webhook',
     'get,list,watch,patch validatingwebhookconfigurations berth-webhook',
     'get,list,watch,patch secrets berth-webhook-tls in berth-system',

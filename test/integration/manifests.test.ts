@@ -238,6 +238,7 @@ const volume: LocalVolumeObject = {
     bytes: 1_073_741_824,
     volumeMode: 'Filesystem',
     fsType: 'ext4',
+    mkfsOptions: ['-m', '0', '-E', 'lazy_itable_init=0'],
     claimRef: {
       namespace: 'default',
       name: 'data-example-0',
@@ -530,6 +531,9 @@ describe('the manifests in a real API server', function () {
       { timeoutMs: 20_000 },
     );
 
+    expect(await replaced(changed(volume, 'spec.mkfsOptions', ['-m', '5']))).to.contain(
+      'made once',
+    );
     const moved = await replaced(changed(pool, 'spec.loop.directory', '/var/lib/berth/slow'));
     expect(moved).to.contain('the directory of a pool never changes');
     const long = changed(pool, 'metadata.name', 'p'.repeat(41));

@@ -64,6 +64,7 @@ const clusterRules = [
     resources: ['storageclasses'],
     verbs: ['get', 'list', 'watch'],
   },
+  { apiGroups: ['berth.dev'], resources: ['storagepools'], verbs: ['get'] },
   {
     apiGroups: ['admissionregistration.k8s.io'],
     resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],

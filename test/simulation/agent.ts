@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { parsePoolSpec } from '../../src/backends/index.ts';
 import { assemble } from '../../src/commands/node.ts';
 import { nodeParts, type NodeConfig, type NodeParts } from '../../src/commands/node-parts.ts';
@@ -17,11 +18,13 @@ const config: NodeConfig = {
   kubeletDir: '/nonexistent/kubelet',
   cgroupDir: '/nonexistent/cgroup',
   leaseRenew: 40_000,
+  discoveryLook: 3_600_000,
   reportDelay: 100,
   listenAddress: '',
   port: 0,
   machineIdFile: '/nonexistent/machine-id',
   healthInterval: 0,
+  healthProbeInterval: 0,
   healthQuiet: 0,
   hostMounts: '/nonexistent/mountinfo',
 };
@@ -32,9 +35,16 @@ const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems'> = {
     now: async () => [],
     known: async () => [],
     isOutdated: async () => false,
+    version: async () => '',
     forget: () => {},
   },
-  filesystems: { grow: async () => {}, unmountLeft: async () => {} },
+  filesystems: {
+    grow: async () => {},
+    isBlank: async () => true,
+    blank: async () => {},
+    make: async () => {},
+    unmountLeft: async () => {},
+  },
 };
 
 /** Starts the real agent of a node, over simulated disks. */
@@ -62,6 +72,8 @@ export async function startAgent(simulation: Simulation, node: string): Promise<
   const whole = { ...nodeParts(client, settings, log, { parse }), ...simulatedNode };
   const parts = mutation.agent?.(whole) ?? whole;
   const { signal } = new AbortController();
+  // As the role itself does: every loop listens.
+  setMaxListeners(0, signal);
   const agent = await assemble(parts, settings, log, signal);
   world.after(0, process, () => {
     Object.values(parts.memory).forEach((reflector) => void reflector.run(signal));

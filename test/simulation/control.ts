@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   controlParts,
   type ControlConfig,
@@ -41,6 +42,8 @@ export function startControl(simulation: Simulation, name: string): Control {
   const whole = controlParts(client, controlConfig, logOf(process));
   const parts = mutation.control?.(whole) ?? whole;
   const { signal } = new AbortController();
+  // As the role itself does: every loop listens.
+  setMaxListeners(0, signal);
   const metrics = { reconcileFailed: () => {} } as unknown as ControlMetrics;
   world.after(0, process, () => {
     void parts.state.run(signal);

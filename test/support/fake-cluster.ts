@@ -3,7 +3,7 @@ import type { Claim, VolumeClass } from '../../src/model/claim.ts';
 import { volumeName } from '../../src/model/names.ts';
 import type { NodeState } from '../../src/model/node.ts';
 import type { Pod } from '../../src/model/pod.ts';
-import type { LocalVolume, VolumeStatus } from '../../src/model/volume.ts';
+import type { LocalVolume, VolumeForm, VolumeStatus } from '../../src/model/volume.ts';
 import type { NodeFacts } from '../../src/scheduling/filter.ts';
 import { Ledger } from '../../src/scheduling/ledger.ts';
 import type {
@@ -57,6 +57,9 @@ export class FakeCluster {
   constructor(node = 'n1', free = 100) {
     this.addNode(node, free);
   }
+
+  /** What the pools give, where a StoragePool says so. */
+  readonly volumeForms = new Map<string, VolumeForm>();
 
   addNode(name: string, free: number, pool = 'fast', change: Partial<NodeFacts> = {}): void {
     const { ledger } = this;
@@ -138,6 +141,7 @@ export class FakeCluster {
     volumeClass: async (name) => this.classes.get(name ?? 'default'),
     persistentVolume: async (name) => this.persistentVolumeObjects.get(name),
     localVolumeOf: (uid) => this.localVolumes.get(volumeName(uid)),
+    volumeForm: (pool) => this.volumeForms.get(pool),
   };
 
   readonly volumes: VolumeStore = {

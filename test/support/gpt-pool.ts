@@ -67,7 +67,12 @@ export async function gptGround(
     const around = { pool, runDir, run, now: () => 0, hasVolumes: () => false, inTurn };
     return plan().open({
       ...around,
-      disks: poolDisks(pool, selector, { list, owners: new DiskOwners(() => true), takeInTurn }),
+      disks: poolDisks(pool, selector, {
+        list,
+        owners: new DiskOwners(() => true),
+        offeredAs: () => Promise.resolve(undefined),
+        takeInTurn,
+      }),
     });
   }
 

@@ -42,6 +42,8 @@ export interface RoleOptions {
   readonly flags?: readonly string[];
   /** Tells several of a kind apart. */
   readonly name?: string;
+  /** Of mounts that are made while it runs, to a hollow agent; none where not given. */
+  readonly propagation?: 'slave';
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
   /** Devices that only a hollow agent sees mounted, by the paths where it does. */
@@ -102,9 +104,11 @@ export class Installation {
     const mounts = Object.entries(options.mounts ?? {}).map(([path, device]) => [device, path]);
     const script =
       'while [ "$1" != -- ]; do mkdir -p "$2"; if [ -b "$1" ]; then mount "$1" "$2"; ' +
-      'else mount --bind "$1" "$2"; fi; shift 2; done; shift; exec "$@"';
+      'else mount --rbind "$1" "$2"; fi; shift 2; done; shift; exec "$@"';
     const words = [...binds, ...mounts].flat();
-    const prefix = ['unshare', '--mount', 'sh', '-ec', script, 'sh', ...words, '--'];
+    const { propagation = 'private' } = options;
+    const unshare = ['unshare', '--mount', '--propagation', propagation];
+    const prefix = [...unshare, 'sh', '-ec', script, 'sh', ...words, '--'];
     const { spec, ops } = await this.#agentSpec(nodeName, options);
     const { env = {} } = options;
     const program = await this.cluster.startProgram({ ...spec, env, prefix: () => prefix });

@@ -30,3 +30,22 @@ export async function blankDisk(serial: DiskSerial): Promise<void> {
   await runCommand('blkdiscard', ['--zeroout', '--length', '16M', path]);
   await runCommand('blkdiscard', ['--zeroout', '--offset', '2032M', path]);
 }
+
+/** Sets what an NVMe disk of the guest warns of: the bits of the NVMe specification. */
+export async function warnOfDisk(serial: DiskSerial, bits: number): Promise<void> {
+  const property = 'smart_critical_warning';
+  const command = `qom-set /machine/peripheral/disk-${serial} ${property} ${bits}`;
+  // The monitor of the machine writes back what it has read.
+  const say = 'exec 3<>"$1" && echo "$2" >&3 && grep -q -a -m 1 "$3" <&3';
+  const monitor = await monitorOfGuest();
+  await runCommand('timeout', ['20', 'bash', '-c', say, 'say', monitor, command, property]);
+}
+
+async function monitorOfGuest(): Promise<string> {
+  const folder = '/sys/class/virtio-ports';
+  for (const port of await readdir(folder)) {
+    const name = await readFile(join(folder, port, 'name'), 'utf8').catch(() => '');
+    if (name.trim() === 'monitor') return join('/dev', port);
+  }
+  throw new Error('the guest has no port to the monitor of its machine');
+}

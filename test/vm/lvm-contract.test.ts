@@ -20,5 +20,5 @@ describe('the lvm backend, as any', () => {
     allocatedFor: ground.plan({}).allocatedFor,
     cleanUp: () => ground.empty(),
   });
-  describeBackend('lvm', pool, { growth: true, oldBytesWithNone: true });
+  describeBackend('lvm', pool, { oldBytesWithNone: true });
 });

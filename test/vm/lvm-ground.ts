@@ -76,7 +76,12 @@ export async function lvmGround(): Promise<LvmGround> {
         now: () => 0,
         hasVolumes: () => hasVolumes,
         disks: devices
-          ? poolDisks('fast', devices, { list: listDisks(run), owners, takeInTurn })
+          ? poolDisks('fast', devices, {
+              list: listDisks(run),
+              owners,
+              offeredAs: () => Promise.resolve(undefined),
+              takeInTurn,
+            })
           : noDisks,
       }),
     makeGroup: async (sizes) => {

@@ -1,3 +1,4 @@
+import { open, readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 
 import { bytes, MiB } from '../../src/model/bytes.ts';
@@ -138,6 +139,33 @@ describe('the lvm backend', () => {
       expect(allocated).to.equal(largest);
       expect(volumes).to.deep.equal([volumeNamed('1').name]);
     });
+
+    for (const [type, options] of [
+      ['striped', { stripes: 2 }],
+      ['mirrored', { copies: 2 }],
+      ['thin', { thin: { size: '64Mi', overcommit: '2.0' } }],
+    ] as const) {
+      it(`lets a volume grow that is in use, and keeps what is in it (${type})`, async () => {
+        const lvmOptions = { type, ...options };
+        const backend = ground.open(lvmOptions);
+        await backend.ensure(one, signal);
+        const path = await backend.attach(one, signal);
+        await writeFile(path, 'kept', { flag: 'r+' });
+        const handle = await open(path, 'r+');
+        try {
+          const grown = await backend.grow(request('1', 20), signal);
+          expect(grown.bytes).to.be.at.least(20 * MiB);
+          await handle.write('end', 20 * MiB - 3);
+          await handle.sync();
+        } finally {
+          await handle.close();
+        }
+        expect(await ground.open(lvmOptions).find(one, signal)).to.deep.include({
+          allocatedBytes: ground.plan(lvmOptions).allocatedFor(bytes(20 * MiB)),
+        });
+        expect((await readFile(path)).subarray(0, 4).toString()).to.equal('kept');
+      });
+    }
 
     describe('thin', () => {
       const options = { type: 'thin', thin: { size: '64Mi', overcommit: '2.0' } };

@@ -6,6 +6,7 @@ import type { DiskInPool, StorageBackend } from '../../usecases/ports.ts';
  */
 export class DiskOwners {
   readonly #disks = new Map<string, ReadonlySet<string>>();
+  readonly #spoken = new Set<string>();
   readonly #isPool: (name: string) => boolean;
 
   /** @param isPool - whether the node still has a pool of that name */
@@ -19,6 +20,11 @@ export class DiskOwners {
     return others.map(([name]) => name).find(this.#isPool);
   }
 
+  /** Whether the pool has said which disks it has, since this process began. */
+  hasSpoken(pool: string): boolean {
+    return this.#spoken.has(pool);
+  }
+
   took(pool: string, id: string): void {
     this.#disks.set(pool, new Set([...(this.#disks.get(pool) ?? []), id]));
   }
@@ -26,6 +32,7 @@ export class DiskOwners {
   saw(pool: string, disks: readonly DiskInPool[]): void {
     const own = disks.filter(({ state }) => state !== 'refused');
     this.#disks.set(pool, new Set(own.map(({ id }) => id)));
+    this.#spoken.add(pool);
   }
 }
 

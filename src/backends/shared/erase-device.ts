@@ -1,7 +1,7 @@
-import { readFile, realpath } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { bytes, formatBytes, GiB, type Bytes } from '../../model/bytes.ts';
+import { realpath } from 'node:fs/promises';
+import { formatBytes, GiB } from '../../model/bytes.ts';
 import type { ErasePolicy } from '../../model/volume.ts';
+import { blockDeviceBytes } from '../../platform/block-size.ts';
 import { refuseIfHeld } from '../../platform/held.ts';
 import { CommandError, type RunCommand } from '../../platform/run-command.ts';
 import { endsOf, overwriteWithZeros, zeroRegions } from './zeros.ts';
@@ -25,7 +25,7 @@ export async function eraseDevice(
 ): Promise<string> {
   const device = await realpath(path);
   await refuseIfHeld(device);
-  const length = await deviceBytes(device);
+  const length = await blockDeviceBytes(device);
   const size = formatBytes(length);
   switch (erase) {
     case 'discard': {
@@ -56,11 +56,4 @@ async function discard(device: string, run: RunCommand, signal: AbortSignal): Pr
     }
     throw error;
   }
-}
-
-const kernelSectorBytes = 512;
-
-async function deviceBytes(device: string): Promise<Bytes> {
-  const sectors = await readFile(`/sys/class/block/${basename(device)}/size`, 'utf8');
-  return bytes(Number(sectors) * kernelSectorBytes);
 }

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { bytes, minusBytes, sumBytes, type Bytes } from '../../model/bytes.ts';
+import { bytes, MiB, minusBytes, sumBytes, type Bytes } from '../../model/bytes.ts';
 import type { PoolUsage } from '../../usecases/ports.ts';
 import { blockBytes } from './folder-lookup.ts';
 
@@ -43,4 +43,13 @@ export function measureFolders(
 export async function filesystemSize(directory: string): Promise<FilesystemSize> {
   const { bsize, blocks, bfree, bavail } = await statfs(directory);
   return { capacity: bytes((blocks - (bfree - bavail)) * bsize), available: bytes(bavail * bsize) };
+}
+
+/** A filesystem that others use too is never still; what moves by less is not worth a new count. */
+const breathing = 16 * MiB;
+
+/** What changes when the free room of the filesystem does. Starts no program. */
+export async function signsOfFilesystem(directory: string): Promise<string> {
+  const { capacity, available } = await filesystemSize(directory);
+  return `${capacity} ${Math.floor(available / breathing)}`;
 }

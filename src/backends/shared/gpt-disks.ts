@@ -1,10 +1,10 @@
 import { describeError } from '../../model/errors.ts';
 import { whyNotTaken, type Disk } from '../../model/disk.ts';
 import { err, type Result } from '../../model/result.ts';
-import type { RunCommand } from '../../platform/run-command.ts';
 import type { PoolDisk } from '../backend.ts';
 import { readMark, type Mark } from './gpt-mark.ts';
-import { markRegion, markType, readTable, volumeType, type Table } from './gpt-table.ts';
+import type { ReadTable } from './gpt-reader.ts';
+import { markRegion, markType, volumeType, type Table } from './gpt-table.ts';
 
 /** What a pool makes of one disk, by what is written on it. */
 export type JudgedDisk =
@@ -46,7 +46,7 @@ export interface RefusedDisk {
 export async function judgeDisk(
   { disk, selected, takenBy }: PoolDisk,
   pool: string,
-  run: RunCommand,
+  readTable: ReadTable,
 ): Promise<JudgedDisk | undefined> {
   // What users write into their volumes can look like a mark, and a loop device is often a volume.
   if (!selected && disk.type !== 'disk') {
@@ -54,7 +54,7 @@ export async function judgeDisk(
   }
   const mark = await markOf(disk);
   if (mark.ok && mark.value?.pool === pool) {
-    return judgeMarked(disk, selected, mark.value, run);
+    return judgeMarked(disk, selected, mark.value, readTable);
   }
   if (!selected) {
     return undefined;
@@ -66,7 +66,7 @@ export async function judgeDisk(
     return refused(disk, `it belongs to pool ${takenBy}`);
   }
   return mark.value === undefined
-    ? judgeUnmarked(disk, run)
+    ? judgeUnmarked(disk, readTable)
     : refused(disk, `it belongs to pool ${mark.value.pool}`);
 }
 
@@ -85,8 +85,8 @@ function refused(disk: Disk, why: string, mayHoldVolumes = false): RefusedDisk {
 /** Smaller ones have no room beside the table. */
 const leastBytes = 4 * markRegion.bytes;
 
-async function judgeUnmarked(disk: Disk, run: RunCommand): Promise<JudgedDisk> {
-  const table = await readTable(disk.path, run);
+async function judgeUnmarked(disk: Disk, readTable: ReadTable): Promise<JudgedDisk> {
+  const table = await readTable(disk);
   if (table.ok && hasOurs(table.value)) {
     return refused(disk, 'it has partitions of Berth, and no mark that says of which pool', true);
   }
@@ -109,9 +109,9 @@ async function judgeMarked(
   disk: Disk,
   selected: boolean,
   mark: Mark,
-  run: RunCommand,
+  readTable: ReadTable,
 ): Promise<JudgedDisk> {
-  const table = await readTable(disk.path, run);
+  const table = await readTable(disk);
   if (!mark.whole) {
     const why = whyNotFinished(disk, mark, table);
     return why === undefined ? { kind: 'unfinished', disk, selected, mark } : refused(disk, why);

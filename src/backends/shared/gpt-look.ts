@@ -6,6 +6,7 @@ import type { BackendSurroundings } from '../backend.ts';
 import { judgeDisk, type JudgedDisk, type OwnDisk } from './gpt-disks.ts';
 import { clearKernel } from './gpt-kernel.ts';
 import { finishMark, markDisk, unmarkDisk } from './gpt-mark.ts';
+import { tableReader } from './gpt-reader.ts';
 import { partitionsOn, type Partitions } from './gpt-volumes.ts';
 import { refuseIfHeld } from '../../platform/held.ts';
 
@@ -36,10 +37,11 @@ type Failures = ReadonlyMap<string, string>;
 export function gptDisks({ pool, run, disks }: Surroundings): GptDisks {
   const known = new Map<string, Disk>();
   const never = new AbortController().signal;
+  const readTable = tableReader(run);
 
   const judge = sharedLook(async () => {
     const all = await disks.list(never);
-    const judged = await Promise.all(all.map((each) => judgeDisk(each, pool, run)));
+    const judged = await Promise.all(all.map((each) => judgeDisk(each, pool, readTable)));
     return judged.filter((each) => each !== undefined);
   });
 

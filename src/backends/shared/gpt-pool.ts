@@ -45,13 +45,12 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
   }
 
   async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
-    const { partitions } = await disks.look();
-    const existing = ownVolume(partitions, request);
+    const look = await disks.settle(signal);
+    const existing = ownVolume(look.partitions, request);
     if (existing !== undefined) {
       return largeEnough(existing, request).volume;
     }
     const wanted = partitionBytesFor(request.bytes);
-    const look = await disks.settle(signal);
     const place = placeIn(roomsOf(look), wanted, cutting);
     if (place === undefined) {
       throw noSpace(look, wanted);

@@ -11,7 +11,7 @@ export const volumeType = '6e1f5c1a-7b52-4e0f-9c39-b0e47a5d1002';
 /** The partition that says which pool a disk belongs to, right before the first volume. */
 export const markRegion: Region = { start: 512 * KiB, bytes: 512 * KiB };
 /** Before it only the table stands. */
-const firstUsable = 64 * KiB;
+export const firstUsable = 64 * KiB;
 
 /** One partition as its table describes it. */
 export interface Partition {

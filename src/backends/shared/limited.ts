@@ -1,6 +1,7 @@
 import { minusBytes, type Bytes } from '../../model/bytes.ts';
 import { NoSpaceError } from '../../model/errors.ts';
 import {
+  hasLimits,
   whyBeyondLimits,
   whyBeyondReserve,
   withinLimits,
@@ -15,6 +16,9 @@ export function limited(
   { pool, limits }: { readonly pool: string; readonly limits: PoolLimits },
   allocatedFor: (wanted: Bytes) => Bytes,
 ): StorageBackend {
+  if (!hasLimits(limits)) {
+    return storage;
+  }
   // What is measured must still be true when the volume is made.
   const inTurn = oneAtATime();
   const refuse = (why: string | undefined): void => {

@@ -12,6 +12,8 @@ export interface SharedDisks {
   /** As they are now. */
   readonly list: ListDisks;
   readonly owners: DiskOwners;
+  /** The path by which a disk is offered whole, where it is: it has another owner tomorrow. */
+  readonly offeredAs: (path: string) => Promise<string | undefined>;
   /** One row for all of them: a blank disk becomes only one pool's. */
   readonly takeInTurn: InTurn;
 }
@@ -20,16 +22,21 @@ export interface SharedDisks {
 export function poolDisks(
   pool: string,
   selector: DeviceSelector | undefined,
-  { list, owners, takeInTurn }: SharedDisks,
+  { list, owners, offeredAs, takeInTurn }: SharedDisks,
 ): PoolDisks {
   async function whyNot(disk: Disk | undefined): Promise<string | undefined> {
     if (disk === undefined) {
       return 'it is no longer there';
     }
     const owner = owners.otherThan(pool, disk.id);
-    return owner === undefined
+    if (owner !== undefined) {
+      return `it belongs to pool ${owner}`;
+    }
+    // A claim may have it although nothing is written on it yet.
+    const entry = await offeredAs(disk.path);
+    return entry === undefined
       ? (whyNotTaken(disk) ?? whyNotBlank(disk.path, disk.bytes))
-      : `it belongs to pool ${owner}`;
+      : `it is offered whole as ${entry}`;
   }
 
   return {

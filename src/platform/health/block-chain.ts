@@ -1,8 +1,10 @@
-import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
+import { readdir, readFile, readlink, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import type { BlockDevice, DeviceChain, DeviceChains } from '../../usecases/health-ports.ts';
-import { bootId, readText } from './sys-files.ts';
+import type { BlockDevice, DeviceChains } from '../../usecases/health-ports.ts';
+import { deviceNumber } from '../device-number.ts';
+import { copiesIn } from './mirrors.ts';
 import { mountOf, readMounts, type Mount } from './mounts.ts';
+import { bootId, readText } from './sys-files.ts';
 
 export interface ChainRoots {
   readonly sys: string;
@@ -17,14 +19,15 @@ export function deviceChains({ sys, mounts }: ChainRoots = roots): DeviceChains 
   return {
     below: async (path) => {
       const walk = new Walk(sys, await readMounts(mounts));
-      await walk.path(path);
-      return { devices: walk.devices, isCut: walk.isCut };
+      const tops = await walk.path(path);
+      return { devices: [...walk.devices.values()], tops, isCut: walk.isCut };
     },
   };
 }
 
-class Walk implements DeviceChain {
-  readonly devices: BlockDevice[] = [];
+class Walk {
+  /** By name. */
+  readonly devices = new Map<string, BlockDevice>();
   isCut = false;
   readonly #sys: string;
   readonly #mounts: readonly Mount[];
@@ -34,61 +37,78 @@ class Walk implements DeviceChain {
     this.#mounts = mounts;
   }
 
-  /** A device file, or what lies in a filesystem. */
-  async path(path: string): Promise<void> {
+  /** @param path - a device file, or what lies in a filesystem. @returns the devices it lies on first */
+  async path(path: string): Promise<readonly string[]> {
     const real = await realpath(path).catch(() => undefined);
     if (real === undefined) {
       this.isCut = true;
-      return;
+      return [];
     }
-    if (real.startsWith('/dev/')) {
-      await this.#device(basename(real));
-      return;
-    }
-    await this.#filesystem(mountOf(this.#mounts, real));
+    const file = await stat(real).catch(() => undefined);
+    return file?.isBlockDevice() === true
+      ? this.#numbered(deviceNumber(file.rdev))
+      : this.#filesystem(mountOf(this.#mounts, real));
   }
 
-  async #filesystem(mount: Mount | undefined): Promise<void> {
+  /** By its number: without udev, LVM gives its volumes device files with names that the kernel does not know. */
+  async #numbered(number: string): Promise<readonly string[]> {
+    const folder = await readlink(join(this.#sys, 'dev/block', number)).catch(() => '');
+    return folder === '' ? [] : this.#device(basename(folder));
+  }
+
+  async #filesystem(mount: Mount | undefined): Promise<readonly string[]> {
     if (mount === undefined) {
-      return;
+      return [];
     }
-    const byNumber = await readlink(join(this.#sys, 'dev/block', mount.device)).catch(() => '');
+    const byNumber = await this.#numbered(mount.device);
     // A filesystem of several devices, such as btrfs, has a number that is no device's.
-    const source = byNumber === '' ? await realpath(mount.source).catch(() => '') : byNumber;
-    if (source !== '') {
-      await this.#device(basename(source));
-    }
+    const file = await stat(mount.source).catch(() => undefined);
+    return byNumber.length === 0 && file?.isBlockDevice() === true
+      ? this.#numbered(deviceNumber(file.rdev))
+      : byNumber;
   }
 
-  async #device(name: string): Promise<void> {
+  /** @returns the device, and those that are needed together with it */
+  async #device(name: string): Promise<readonly string[]> {
+    const all = [...new Set([name, ...(await this.#siblings(name))])];
+    for (const each of all) {
+      await this.#visit(each);
+    }
+    return all.filter((each) => this.devices.has(each));
+  }
+
+  async #visit(name: string): Promise<void> {
     const folder = join(this.#sys, 'class/block', name);
     const number = await readText(join(folder, 'dev'));
-    if (number === undefined || this.devices.some((known) => known.name === name)) {
+    if (number === undefined || this.devices.has(name)) {
       return;
     }
-    const at = this.devices.length;
     const identity = await identityOf(folder, name);
-    this.devices.push({ name, number, identity, isDisk: true });
-    await this.#siblings(name);
-    const below = [...(await this.#slaves(folder)), ...(await this.#wholeDisk(folder))];
-    for (const each of below) {
-      await this.#device(each);
+    const known = { name, number, identity };
+    // Here from now on, so that it stands above what is below it, and is visited once.
+    this.devices.set(name, { ...known, below: [], isDisk: true });
+    const slaves = await this.#slaves(folder);
+    const direct: string[] = [];
+    for (const each of [...slaves, ...(await this.#wholeDisk(folder))]) {
+      direct.push(...(await this.#device(each)));
     }
-    const isLoop = await this.#backingFile(folder);
-    if (below.length > 0 || isLoop) {
-      this.devices[at] = { name, number, identity, isDisk: false };
-    }
+    const copies = await copiesIn(this.#sys, name, slaves);
+    const file = await this.#backingFile(folder);
+    const below = [...new Set([...direct, ...(file ?? [])])];
+    const isDisk = below.length === 0 && file === undefined;
+    this.devices.set(name, { ...known, below, copies, isDisk });
   }
 
   /** The other devices of a btrfs that this one is part of. */
-  async #siblings(name: string): Promise<void> {
+  async #siblings(name: string): Promise<readonly string[]> {
     const folder = join(this.#sys, 'fs/btrfs');
     for (const uuid of await readdir(folder).catch(() => [])) {
       const members = await readdir(join(folder, uuid, 'devices')).catch((): string[] => []);
-      for (const member of members.includes(name) ? members : []) {
-        await this.#device(member);
+      if (members.includes(name)) {
+        return members;
       }
     }
+    return [];
   }
 
   async #slaves(folder: string): Promise<readonly string[]> {
@@ -100,13 +120,10 @@ class Walk implements DeviceChain {
     return isPartition ? [basename(dirname(await realpath(folder)))] : [];
   }
 
-  /** @returns whether the device is a file's */
-  async #backingFile(folder: string): Promise<boolean> {
+  /** @returns what the file lies on, where the device is a file's */
+  async #backingFile(folder: string): Promise<readonly string[] | undefined> {
     const file = await readText(join(folder, 'loop/backing_file'));
-    if (file !== undefined) {
-      await this.path(file);
-    }
-    return file !== undefined;
+    return file === undefined ? undefined : this.path(file);
   }
 }
 

@@ -16,7 +16,17 @@ export function healthMeter(registry: Registry): HealthMeter {
     labelNames: ['kind', 'state'],
     registers,
   });
+  const troubled = new Gauge({
+    name: 'berth_node_disk_trouble',
+    help: 'What is wrong with a device now, by what it is; 1 while it is.',
+    labelNames: ['device', 'reason', 'state'],
+    registers,
+  });
   return {
+    troubles: (all) => {
+      troubled.reset();
+      all.forEach(({ device, reason, state }) => troubled.set({ device, reason, state }, 1));
+    },
     seen: (device, reason) => errors.inc({ device, reason }),
     ill: (counts) => counts.forEach(({ kind, state, count }) => unwell.set({ kind, state }, count)),
   };

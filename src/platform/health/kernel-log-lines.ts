@@ -2,7 +2,7 @@ import type { TroubleReason } from '../../model/health.ts';
 
 /** What a line of the kernel's log says of a device. */
 export interface LogNews {
-  /** The device, or the controller of several (`nvme0`). */
+  /** The device, its number (`253:4`), or the controller of several (`nvme0`). */
   readonly device: string;
   /** `Mounted`: a filesystem that was shut down has been mounted again. */
   readonly what: TroubleReason | 'Mounted';
@@ -52,6 +52,11 @@ const patterns: readonly Pattern[] = [
   {
     line: new RegExp(String.raw`^XFS \(${dev}\): (?:Mounting V\d|Ending clean mount)`),
     what: 'Mounted',
+  },
+  // A thin pool names itself by its number.
+  {
+    line: /^device-mapper: thin: (?<dev>\d+:\d+): switching pool to (?:read-only|fail) mode/,
+    what: 'WriteErrors',
   },
   // Disks and their controllers.
   {

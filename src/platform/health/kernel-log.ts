@@ -84,7 +84,7 @@ export function kernelMessages(log: KernelLog): HealthReader {
   return async (devices) => {
     const found = log().flatMap((line) => {
       const news = parseLogText(line);
-      const meant = news === undefined ? [] : devices.filter(({ name }) => isMeant(name, news));
+      const meant = news === undefined ? [] : devices.filter((device) => isMeant(device, news));
       return meant.flatMap((device) => (news === undefined ? [] : take(device, news, line)));
     });
     const standing = devices.map(({ name, identity }): Finding => {
@@ -95,7 +95,11 @@ export function kernelMessages(log: KernelLog): HealthReader {
   };
 }
 
-/** A controller speaks for all its namespaces: `nvme0` for `nvme0n1`. */
-function isMeant(name: string, { device }: LogNews): boolean {
-  return name === device || (device.startsWith('nvme') && name.startsWith(`${device}n`));
+/** By name or number. A controller speaks for all its namespaces: `nvme0` for `nvme0n1`. */
+function isMeant({ name, number }: BlockDevice, { device }: LogNews): boolean {
+  return (
+    name === device ||
+    number === device ||
+    (device.startsWith('nvme') && name.startsWith(`${device}n`))
+  );
 }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import type { VolumeForm } from '../../../src/model/volume.ts';
 import type { ClaimView, ClassView, VolumeView } from '../../../src/usecases/admit-ports.ts';
-import { admitClaim } from '../../../src/usecases/admit-claim.ts';
+import { admitClaim, type NewClaim } from '../../../src/usecases/admit-claim.ts';
 import { admitPod, type PodClaim } from '../../../src/usecases/admit-pod.ts';
 import { podWith, routing, schedulingOf } from './pods.ts';
 
@@ -27,6 +28,7 @@ function viewOf({ claims = {}, volumes = {}, defaultClass }: Cluster) {
     claim: async (namespace: string, name: string) => claims[`${namespace}/${name}`],
     volume: async (name: string) => volumes[name],
     storageClass: async (name: string) => classes[name],
+    volumeForm: async () => undefined,
     defaultClass: () => defaultClass,
   };
 }
@@ -122,18 +124,59 @@ describe('admitPod', () => {
 });
 
 describe('admitClaim', () => {
-  const claim = {
-    ...{ name: 'data', request: '1Gi', hasSelector: true, hasDataSource: false },
+  const claim: Omit<NewClaim, 'className'> = {
+    ...{ name: 'data', request: '1Gi', hasSelector: false, hasDataSource: false },
+    ...{ volumeMode: 'Filesystem', hasVolume: false },
     accessModes: ['ReadWriteOnce'],
   };
 
   it('judges claims of our classes only', async () => {
     const verdicts = await Promise.all(
       ['fast', 'ebs', 'nowhere', '', undefined].map((className) =>
-        admitClaim({ ...claim, className }, viewOf({})),
+        admitClaim({ ...claim, hasSelector: true, className }, viewOf({})),
       ),
     );
 
     expect(verdicts.map(({ ok }) => ok)).to.deep.equal([false, true, true, true, true]);
+  });
+
+  describe('of a class with a filesystem', () => {
+    const parameters = { pool: 'fast', fsType: 'xfs', mkfsOptions: '-K' };
+    const storageClass = async () => ({ name: 'xfs', provisioner: 'local.berth.dev', parameters });
+    const admit = (change: Partial<NewClaim>, form: VolumeForm | 'not known' = 'device') =>
+      admitClaim(
+        { ...claim, className: 'xfs', ...change },
+        {
+          ...viewOf({}),
+          storageClass,
+          volumeForm: async () => (form === 'not known' ? undefined : form),
+        },
+      );
+
+    it('refuses less than that needs, and says how much', async () => {
+      const refused = await admit({ request: '299Mi' });
+
+      expect(refused.ok).to.equal(false);
+      expect(!refused.ok && refused.error).to.include('data: resources.requests.storage: 299Mi');
+      expect(!refused.ok && refused.error).to.include('xfs needs 300Mi');
+      expect(await admit({ request: '300Mi' })).to.deep.equal({ ok: true, value: [] });
+    });
+
+    it('lets pass what gets no new filesystem', async () => {
+      for (const [change, form] of [
+        [{ hasVolume: true }, 'device'],
+        [{ volumeMode: 'Block' }, 'device'],
+        [{}, 'directory'],
+        [{}, 'not known'],
+      ] as const) {
+        expect((await admit({ request: '1Mi', ...change }, form)).ok).to.equal(true);
+      }
+    });
+
+    it('warns that a raw device gets none', async () => {
+      const passed = await admit({ volumeMode: 'Block' });
+
+      expect(passed.ok && passed.value.join()).to.include('mkfsOptions of class xfs');
+    });
   });
 });

@@ -23,6 +23,7 @@ describe('the spec of a StoragePool', () => {
     ['no spec', undefined, ['backend is missing', 'loop']],
     ['an unknown backend', { backend: 'tape' }, ['backend is "tape"', ...backendNames]],
     ['a name that every object has', { backend: 'toString' }, ['backend is "toString"']],
+    ['media to be found', { ...fine, discovery: {} }, ['discovery is set', 'backend loop']],
     ['no source', { backend: 'loop' }, ['loop is missing', 'directory']],
     ['a source of another form', { backend: 'loop', loop: [] }, ['loop is []']],
     ['a relative directory', loop({ directory: 'var/pool' }), ['loop.directory is "var/pool"']],

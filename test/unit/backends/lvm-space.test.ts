@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Group } from '../../../src/backends/lvm-look.ts';
+import type { Group, LogicalVolume } from '../../../src/backends/lvm-look.ts';
 import type { Layout } from '../../../src/backends/lvm-options.ts';
-import { measure } from '../../../src/backends/lvm-space.ts';
+import { illVolumes, measure } from '../../../src/backends/lvm-space.ts';
 import { bytes, MiB } from '../../../src/model/bytes.ts';
 
 const extentBytes = bytes(4 * MiB);
@@ -21,6 +21,11 @@ function room(free: readonly number[], layout: Layout, missing = false) {
   return { free: all / extentBytes, largest: largest / extentBytes, warnings };
 }
 
+const thinPool: LogicalVolume = {
+  ...{ name: 'berth-thin', tags: ['berth', 'berth-pool=fast', 'berth-thin-pool'] },
+  ...{ bytes: bytes(32 * MiB), layout: 'thin,pool', path: '/dev/mapper/vg0-berth--thin' },
+  ...{ isActive: true, rows: 1, dataUsed: 0.1, metadataUsed: 0.1, status: '', needsCheck: false },
+};
 const striped: Layout = { type: 'striped', stripes: 2 };
 
 describe('the room of a volume group', () => {
@@ -39,6 +44,29 @@ describe('the room of a volume group', () => {
 
     expect(free).to.equal(0);
     expect(warnings?.join()).to.include('vg0');
+  });
+
+  it('is none of a thin pool either, while a disk is missing', () => {
+    const thin = { warnAt: 0.8, refuseAt: 0.95, overcommit: 2, size: { part: 0.9 } };
+    const { free, warnings, under } = measure(
+      { ...groupWith([10, 6], true), volumes: [thinPool] },
+      'fast',
+      { volumeGroup: 'vg0', extentBytes, layout: { type: 'thin', thin } },
+    );
+
+    expect(free).to.equal(0);
+    expect(warnings?.join()).to.include('lacks 1');
+    expect(under).to.deep.equal(['/dev/sd1', '/dev/mapper/vg0-berth--thin']);
+  });
+
+  it('comes with what LVM says of volumes of the pool, and of no others', () => {
+    const ill = { ...thinPool, status: 'out_of_data' };
+    const other = { ...ill, name: 'another', tags: [] };
+    const said = illVolumes({ ...groupWith([10]), volumes: [ill, other] }, 'fast');
+
+    expect(said).to.have.lengthOf(1);
+    expect(said[0]).to.include('vg0/berth-thin: out_of_data');
+    expect(illVolumes({ ...groupWith([10]), volumes: [thinPool] }, 'fast')).to.deep.equal([]);
   });
 
   it('can be used up to the last, and never holds more than the disks', () => {

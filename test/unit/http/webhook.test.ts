@@ -5,6 +5,7 @@ import { parsePoolSpec } from '../../../src/backends/index.ts';
 import { listen } from '../../../src/http/listen.ts';
 import { webhookApp, type WebhookHandlers } from '../../../src/http/webhook.ts';
 import { err, ok } from '../../../src/model/result.ts';
+import type { NewClaim } from '../../../src/usecases/admit-claim.ts';
 import type { PodRequest } from '../../../src/usecases/admit-pod.ts';
 
 interface Review {
@@ -51,7 +52,7 @@ describe('webhookApp', () => {
         asked.push(request);
         return untouched;
       },
-      admitClaim: async () => ok(undefined),
+      admitClaim: async () => ok([]),
       readPool: parsePoolSpec,
     };
   });
@@ -179,6 +180,30 @@ describe('webhookApp', () => {
       );
       expect(json.response.allowed).to.equal(true);
     }
+  });
+
+  it('reads of a claim what its filesystem and its volume are to be', async () => {
+    const claims: NewClaim[] = [];
+    handlers = {
+      ...handlers,
+      admitClaim: async (claim) => {
+        claims.push(claim);
+        return ok(['a word']);
+      },
+    };
+    const metadata = { name: 'd' };
+    const { json } = await post('/validate-claim', review('claim', { metadata }));
+    for (const object of [
+      { metadata, spec: { volumeMode: 'Block', volumeName: 'pvc-1' } },
+      { metadata: { ...metadata, annotations: { 'berth.dev/adopts': 'pvc-0' } } },
+    ]) {
+      await post('/validate-claim', review('claim', object));
+    }
+
+    expect(json.response).to.deep.include({ allowed: true, warnings: ['a word'] });
+    expect(
+      claims.map(({ volumeMode, hasVolume }) => `${volumeMode} ${String(hasVolume)}`),
+    ).to.deep.equal(['Filesystem false', 'Block true', 'Filesystem true']);
   });
 
   it('passes on the verdict about a claim', async () => {

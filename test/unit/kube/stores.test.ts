@@ -314,7 +314,9 @@ describe('the view of the cluster', () => {
   describe('when something is looked up', () => {
     const claimPath = '/api/v1/namespaces/shop/persistentvolumeclaims/data';
     const object = { metadata: { namespace: 'shop', name: 'data', uid: 'u1' } };
-    const lookup = (live = false) => clusterLookup(state as unknown as ClusterState, api, live);
+    const noRules = () => undefined;
+    const lookup = (live = false) =>
+      clusterLookup(state as unknown as ClusterState, api, noRules, live);
 
     it('asks the API server for a claim that memory does not have yet', async () => {
       expect(await lookup().claim('shop', 'data')).to.equal(undefined);

@@ -67,8 +67,17 @@ describe('parseClassParameters', () => {
       expect(found.filter((text) => text.startsWith(`${name} is "`))).to.have.lengthOf(1);
     }
     expect(found.at(-1)).to.equal(
-      'size is not a parameter: allowed are pool, placement, fsType, erase, onNodeLost, onDiskFailure, readIops, writeIops, readBytesPerSecond, writeBytesPerSecond',
+      'size is not a parameter: allowed are pool, placement, fsType, mkfsOptions, erase, onNodeLost, onDiskFailure, readIops, writeIops, readBytesPerSecond, writeBytesPerSecond',
     );
+  });
+
+  it('takes options for mkfs, in the words of its filesystem', () => {
+    const given = { pool: 'fast', fsType: 'xfs', mkfsOptions: '-K  -m reflink=0' };
+    expect(parseClassParameters(given)).to.have.deep.nested.property('value.mkfsOptions', [
+      ...['-K', '-m', 'reflink=0'],
+    ]);
+    expect(mistakes({ ...given, mkfsOptions: '-m 0' })).to.have.lengthOf(1);
+    expect(mistakes({ ...given, fsType: 'ext4' })[0]).to.include('mkfsOptions: "-K"');
   });
 
   it('leaves parameters alone that provisioners of CSI reserve', () => {

@@ -68,6 +68,8 @@ describe('fitNode', () => {
       kind: 'no-devices',
       why: 'a limit for reading or writing',
     });
+    const formatted = need(1, { pool: 'dirs', mkfsOptions: ['-m', '1'] });
+    expect(judge(node, [formatted]).rejection).to.deep.include({ why: 'mkfsOptions' });
     expect(refusal(node, [need(1, { pool: 'dirs' })])).to.equal('');
     expect(refusal(nodeFacts('n1', { dirs: poolFacts(100) }), [raw])).to.equal('');
   });

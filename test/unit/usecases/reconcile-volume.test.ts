@@ -28,6 +28,8 @@ describe('reconciling a volume', () => {
   let volume: LocalVolume | undefined;
   let machine: MachineIdentity;
   let erasure: string | undefined;
+  let blank: boolean;
+  let mkfs: () => Promise<void>;
   const { signal } = new AbortController();
 
   beforeEach(() => {
@@ -35,6 +37,8 @@ describe('reconciling a volume', () => {
     written = [];
     told = [];
     erasure = '1Mi overwritten with zeros';
+    blank = true;
+    mkfs = async () => {};
     const called = <T>(name: string, value: T): Promise<T> => {
       calls.push(name);
       return Promise.resolve(value);
@@ -78,6 +82,10 @@ describe('reconciling a volume', () => {
       node: 'n1',
       volumes: {
         get: () => volume,
+        read: async () => {
+          calls.push('read');
+          return volume;
+        },
         list: () => [],
         setStatus: async (_, status) => void written.push(status),
         setHealth: async () => {},
@@ -90,7 +98,15 @@ describe('reconciling a volume', () => {
         nextGeneration: () => 8,
         changed: () => calls.push('changed'),
       },
-      filesystems: { grow: async (path) => void calls.push(`fill ${path}`) },
+      filesystems: {
+        grow: async (path) => void calls.push(`fill ${path}`),
+        isBlank: async () => blank,
+        blank: async (path) => void calls.push(`blank ${path}`),
+        make: async (path, { fsType, options }) => {
+          calls.push(`mkfs ${fsType} ${options.join(' ')} ${path}`);
+          await mkfs();
+        },
+      },
       events: {
         normal: (about, reason) => told.push(`${about.kind} ${reason}`),
         warning: (about, reason) => told.push(`${about.kind} ${reason}`),
@@ -116,6 +132,85 @@ describe('reconciling a volume', () => {
     expect(calls).to.deep.equal(['ensure', 'attach', 'changed', 'settled']);
     expect(written).to.deep.equal([ready]);
     expect(told).to.deep.equal(['LocalVolume VolumeCreated']);
+  });
+
+  describe('with options for mkfs', () => {
+    const options = ['-m', '1'];
+    const formatting = (more: Partial<LocalVolume> = {}): LocalVolume => {
+      const { spec } = aVolume({});
+      return aVolume({ spec: { ...spec, mkfsOptions: options }, ...more });
+    };
+
+    it('has its filesystem before anybody hears of it', async () => {
+      volume = formatting();
+      await reconcile();
+
+      const made = ['ensure', 'attach', 'read', 'mkfs ext4 -m 1 /run/pvc-1'];
+      expect(calls).to.deep.equal([...made, 'changed', 'settled']);
+      expect(written).to.deep.equal([ready]);
+    });
+
+    it('is Failed with the words of mkfs, where people look', async () => {
+      volume = formatting();
+      mkfs = () => Promise.reject(new PermanentError('mkfs.ext4 refuses: no such thing'));
+      await reconcile();
+
+      expect(written).to.deep.equal([
+        { phase: 'Failed', message: 'mkfs.ext4 refuses: no such thing' },
+      ]);
+      expect(told).to.deep.equal([
+        'LocalVolume VolumeFailed',
+        'PersistentVolumeClaim VolumeFailed',
+      ]);
+    });
+
+    it('is tried again where something else was in the way', async () => {
+      volume = formatting();
+      mkfs = () => Promise.reject(new Error('in use'));
+
+      expect((await rejection(reconcile())).message).to.equal('in use');
+      expect(written).to.deep.equal([{ phase: 'Pending', message: 'in use' }]);
+    });
+
+    it('is made in no pool of directories', async () => {
+      pool = { name: 'dirs', backend: 'btrfs', applies: true, gives: 'directory', storage };
+      volume = formatting();
+      await reconcile();
+
+      expect(calls).to.deep.equal(['settled']);
+      expect(written[0]?.message).to.include('mkfsOptions').and.include('pool dirs');
+    });
+
+    for (const phase of ['Ready', 'Lost'] as const) {
+      it(`is never formatted once it was ${phase}, whatever is on it`, async () => {
+        volume = formatting({ status: { ...ready, phase } });
+        blank = false;
+        await reconcile();
+
+        expect(calls.filter((call) => /blank|mkfs/.test(call))).to.deep.equal([]);
+      });
+    }
+
+    it('is never formatted where it adopts data, or was handed over', async () => {
+      const { spec } = formatting();
+      blank = false;
+      volume = formatting({ spec: { ...spec, adopts: { name: 'pvc-0', volumeUid: 'old' } } });
+      await reconcile();
+      volume = formatting({ published: true });
+      await reconcile();
+
+      expect(calls.filter((call) => /blank|mkfs/.test(call))).to.deep.equal([]);
+    });
+  });
+
+  it('shows nobody what an earlier volume has left on the device', async () => {
+    blank = false;
+    await reconcile();
+
+    expect(calls).to.deep.equal([
+      ...['ensure', 'attach', 'read', 'blank /run/pvc-1'],
+      ...['changed', 'settled'],
+    ]);
   });
 
   it('makes no directory of what is to be a raw device', async () => {
@@ -320,7 +415,7 @@ describe('reconciling a volume', () => {
   });
 
   describe('that is marked deleted', () => {
-    const deleting = { deleting: true, heldByControl: false, status: ready };
+    const deleting = { deleting: true, heldByControl: false, status: ready, published: true };
 
     it('touches nothing while control holds it', async () => {
       volume = aVolume({ ...deleting, heldByControl: true });
@@ -347,6 +442,15 @@ describe('reconciling a volume', () => {
       expect(told).to.deep.equal(['LocalVolume VolumeErased']);
     });
 
+    it('writes no zeros over what no pod has ever seen', async () => {
+      volume = aVolume({ ...deleting, published: false });
+      await reconcile();
+
+      expect(calls).to.include('remove none');
+      expect(written[0]?.erased?.policy).to.equal('none');
+      expect(written[0]?.erased?.result).to.include('no pod has ever seen the volume');
+    });
+
     it('keeps what an earlier try has written down, and lets go', async () => {
       const erased = { policy: 'zero', at, result: 'punched' } as const;
       volume = aVolume({ ...deleting, status: { ...ready, erased } });
@@ -368,7 +472,7 @@ describe('reconciling a volume', () => {
     const adopts = { name: 'pvc-0', volumeUid: 'old' };
 
     it('keeps adopted data that was never handed to the claim', async () => {
-      volume = aVolume({ ...deleting, spec: { ...aVolume({}).spec, adopts } });
+      volume = aVolume({ ...deleting, published: false, spec: { ...aVolume({}).spec, adopts } });
       await reconcile();
 
       expect(calls).to.deep.equal(['release', 'changed', 'settled']);
@@ -377,7 +481,7 @@ describe('reconciling a volume', () => {
     });
 
     it('erases adopted data that the claim has had', async () => {
-      volume = aVolume({ ...deleting, published: true, spec: { ...aVolume({}).spec, adopts } });
+      volume = aVolume({ ...deleting, spec: { ...aVolume({}).spec, adopts } });
       await reconcile();
 
       expect(calls).to.deep.equal(['remove zero', 'release', 'changed', 'settled']);

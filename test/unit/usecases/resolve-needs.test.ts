@@ -1,7 +1,8 @@
 import { expect } from 'chai';
-import { bytes } from '../../../src/model/bytes.ts';
+import { bytes, MiB } from '../../../src/model/bytes.ts';
 import type { Claim, VolumeClass } from '../../../src/model/claim.ts';
 import type { Pod, PodClaim } from '../../../src/model/pod.ts';
+import { ok } from '../../../src/model/result.ts';
 import { resolveNeeds, type ResolvedPod } from '../../../src/usecases/resolve-needs.ts';
 import { aClaim, aClass, aPersistentVolume, aPod, aVolume } from '../../support/facts.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
@@ -39,6 +40,46 @@ describe('resolveNeeds', () => {
     const result = await resolve(pod);
     return result.ok ? 'no refusal' : `${result.error.kind}: ${result.error.message}`;
   }
+
+  describe('of a class with a filesystem', () => {
+    const usual = aClass('fast').parameters;
+    const mkfsOptions = ['-K'];
+    beforeEach(() => {
+      const parameters = usual.ok
+        ? ok({ ...usual.value, fsType: 'xfs' as const, mkfsOptions })
+        : usual;
+      cluster.classes.set('fast', aClass('fast', { parameters }));
+      cluster.volumeForms.set('fast', 'device');
+    });
+
+    it('refuses a claim that is too small for it, naming claim, size and what is allowed', async () => {
+      cluster.put(aClaim('data', 299 * MiB));
+
+      const text = await refusal();
+      expect(text).to.match(/^claim-unusable: claim shop\/data is too small/);
+      expect(text).to.include('299Mi').and.include('xfs needs 300Mi');
+      const pod = aPod('db', [], { claims: [{ name: 'db-tmp', template: template('fast') }] });
+      expect(await refusal(pod)).to.include('claim shop/db-tmp is too small');
+    });
+
+    it('hands the options on, but not to raw devices', async () => {
+      cluster.put(aClaim('data', 300 * MiB));
+      expect((await resolved()).needs.volumes[0]).to.deep.include({ mkfsOptions });
+      cluster.put(aClaim('data', 1, { volumeMode: 'Block' }));
+      expect((await resolved()).needs.volumes[0]).to.not.have.property('mkfsOptions');
+    });
+
+    it('asks for no size where a directory is given, or where the volume is there already', async () => {
+      const claim = aClaim('data', MiB);
+      cluster.put(claim);
+      cluster.volumeForms.set('fast', 'directory');
+      expect((await resolved()).needs.volumes).to.have.lengthOf(1);
+      cluster.volumeForms.set('fast', 'device');
+      const volume = aVolume(claim, 'n1');
+      cluster.localVolumes.set(volume.name, volume);
+      expect((await resolved()).needs.pins).to.have.lengthOf(1);
+    });
+  });
 
   it('needs a volume for an unbound claim of ours', async () => {
     cluster.put(aClaim('data', 10));

@@ -1,0 +1,32 @@
+import { expect } from 'chai';
+import { judgeLvm } from '../../../src/model/lvm-state.ts';
+
+const judged = (layout: string, status: string, needsCheck = false) =>
+  judgeLvm({ name: 'data/db', layout, status, needsCheck });
+
+describe('what LVM says of a volume', () => {
+  it('is nothing while it is well', () => {
+    expect(judged('linear', '')).to.equal(undefined);
+    expect(judged('raid,raid1', 'writemostly')).to.equal(undefined);
+  });
+
+  it('is failing when data is missing, and degraded when only a copy is', () => {
+    expect(judged('linear', 'partial')?.reason).to.equal('LvmFailed');
+    expect(judged('striped', 'partial')?.reason).to.equal('LvmFailed');
+    expect(judged('raid,raid0', 'partial')?.reason).to.equal('LvmFailed');
+    for (const layout of ['raid,raid1', 'raid,raid5,raid5_ls', 'raid,raid10', 'mirror']) {
+      expect(judged(layout, 'partial')?.reason, layout).to.equal('LvmDegraded');
+    }
+    for (const status of ['refresh needed', 'mismatches exist', 'something of a newer LVM']) {
+      expect(judged('raid,raid1', status)?.reason, status).to.equal('LvmDegraded');
+    }
+  });
+
+  it('tells a full thin pool from a broken one', () => {
+    expect(judged('thin,pool', 'out_of_data')?.reason).to.equal('ThinPoolFull');
+    expect(judged('thin,pool', 'metadata_read_only')?.reason).to.equal('LvmFailed');
+    expect(judged('thin,pool', 'failed')?.reason).to.equal('LvmFailed');
+    const damaged = judged('thin,pool', 'metadata_read_only', true);
+    expect(damaged?.message).to.contain('lvconvert --repair data/db');
+  });
+});
