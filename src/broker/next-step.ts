@@ -1,6 +1,7 @@
 import type { Instance, Work } from './instance.ts';
 import {
   claimName,
+  leastAsk,
   placeholderName,
   volumesOf,
   type ClaimPart,
@@ -197,9 +198,7 @@ function updateStep(moment: Moment): Step {
 
 function shrinkStep({ instance, parts }: Moment, { reason = '' }: Work): Step {
   const least = instance.operation.before?.wants.bytes ?? instance.wants.bytes;
-  const open = parts.claims.filter(
-    ({ requested, capacity }) => requested > least && (capacity ?? 0) < requested,
-  );
+  const open = parts.claims.filter((claim) => claim.requested > leastAsk(claim, least));
   return open.length > 0 ? { kind: 'shrink', claims: open } : { kind: 'fail', reason };
 }
 

@@ -1,4 +1,4 @@
-import type { Bytes } from '../model/bytes.ts';
+import { bytes, type Bytes } from '../model/bytes.ts';
 import { volumeName } from '../model/names.ts';
 
 /** A claim of an instance, as the cluster has it. */
@@ -59,4 +59,9 @@ export function placeholderName(uid: string, index: number): string {
 /** The names of the volumes that claims have, or may get. */
 export function volumesOf(claims: readonly ClaimPart[]): readonly string[] {
   return claims.map(({ uid }) => volumeName(uid));
+}
+
+/** The least a claim may ask for again: Kubernetes takes no claim back to just what it has. */
+export function leastAsk({ capacity }: ClaimPart, before: Bytes): Bytes {
+  return bytes(Math.max(before, (capacity ?? 0) + 1));
 }

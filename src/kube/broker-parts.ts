@@ -4,7 +4,7 @@ import {
   type PlaceholderRules,
   type Recorded,
 } from '../broker/manifests.ts';
-import type { ClaimPart, PlaceholderPart } from '../broker/parts.ts';
+import { setName, type ClaimPart, type PlaceholderPart } from '../broker/parts.ts';
 import { bytes } from '../model/bytes.ts';
 import {
   askedAtAnnotation,
@@ -98,8 +98,10 @@ export function partStore({ api, state, rules, now }: PartPorts): PartStore {
   };
 }
 
+/** A copy of a part, with all its marks and another name, is somebody else's. */
 function isOf({ metadata }: KubeObject, uid: string): boolean {
-  return metadata?.annotations?.[instanceUidAnnotation] === uid;
+  const isNamed = metadata?.name?.includes(setName(uid)) === true;
+  return isNamed && metadata.annotations?.[instanceUidAnnotation] === uid;
 }
 
 /** Makes an object of the instance, or finds it made. */

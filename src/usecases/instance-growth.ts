@@ -1,5 +1,4 @@
-import type { ClaimPart } from '../broker/parts.ts';
-import { bytes } from '../model/bytes.ts';
+import { leastAsk, type ClaimPart } from '../broker/parts.ts';
 import type { Refusal } from './broker-ports.ts';
 import { undo, type Again, type InstanceWorkPorts, type Scene } from './instance-scene.ts';
 
@@ -27,13 +26,10 @@ export async function shrink(
   scene: Scene,
   ports: InstanceWorkPorts,
 ): Promise<Again | { readonly reason: string }> {
-  const { namespace, operation } = scene.moment.instance;
-  const before = operation.before?.wants.bytes ?? 0;
+  const { namespace, operation, wants } = scene.moment.instance;
+  const before = operation.before?.wants.bytes ?? wants.bytes;
   const answers = await Promise.all(
-    claims.map((claim) => {
-      const size = bytes(Math.max(before, claim.capacity ?? 0));
-      return ports.parts.resize(namespace, claim, size);
-    }),
+    claims.map((claim) => ports.parts.resize(namespace, claim, leastAsk(claim, before))),
   );
   const stuck = claims.filter((_claim, index) => answers[index] !== undefined);
   if (stuck.length === 0) {
