@@ -146,29 +146,29 @@ describe('the manifests', function () {
 
   describe('the broker, which any of them can take', () => {
     let objects: Rendered[];
-    const deploymentOf = (all: readonly Rendered[]): Rendered | undefined =>
-      all.find(({ kind }) => kind === 'Deployment');
+    const templateOf = (all: readonly Rendered[]) =>
+      all.find(({ kind }) => kind === 'Deployment')?.spec?.template;
+    const containerOf = (all: readonly Rendered[]) => templateOf(all)?.spec.containers[0];
 
     before(() => {
       objects = render('components/broker');
     });
 
     it('runs the same build, with settings that it understands', () => {
-      const [container] = deploymentOf(objects)?.spec?.template?.spec.containers ?? [];
+      const container = containerOf(objects);
       const [word = '', ...flags] = container?.args ?? [];
       const read = readSettings(commands[word]?.settings ?? {}, flags, {});
 
       expect(word).to.equal('broker');
       expect(read.ok ? [] : read.error).to.deep.equal([]);
-      const others = deploymentOf(render('overlays/own-scheduler'))?.spec?.template?.spec;
-      expect(container?.image).to.equal(others?.containers[0]?.image);
+      expect(container?.image).to.equal(containerOf(render('overlays/own-scheduler'))?.image);
     });
 
     const one = (kind: string): Rendered | undefined =>
       objects.find((object) => object.kind === kind);
 
     it('has a Service and an account', () => {
-      const template = one('Deployment')?.spec?.template;
+      const template = templateOf(objects);
 
       expect(template?.metadata.labels).to.include(one('Service')?.spec?.selector);
       expect(template?.spec.serviceAccountName).to.equal(one('ServiceAccount')?.metadata.name);
