@@ -3,17 +3,19 @@ const may = {
   model: [],
   scheduling: ['model'],
   admission: ['model'],
-  usecases: ['model', 'scheduling', 'admission'],
+  broker: ['model'],
+  usecases: ['model', 'scheduling', 'admission', 'broker'],
   platform: ['model', 'usecases'],
-  config: ['model', 'scheduling', 'backends'],
-  kube: ['model', 'scheduling', 'usecases', 'platform'],
+  config: ['model', 'scheduling', 'broker', 'backends'],
+  kube: ['model', 'scheduling', 'broker', 'usecases', 'platform'],
   backends: ['model', 'usecases', 'platform'],
   certs: ['model', 'usecases', 'platform'],
-  http: ['model', 'scheduling', 'admission', 'usecases', 'platform'],
+  http: ['model', 'scheduling', 'admission', 'broker', 'usecases', 'platform'],
   commands: [
     'model',
     'scheduling',
     'admission',
+    'broker',
     'usecases',
     'platform',
     'config',
@@ -23,7 +25,7 @@ const may = {
     'http',
   ],
 };
-const pure = ['model', 'scheduling', 'admission', 'usecases'];
+const pure = ['model', 'scheduling', 'admission', 'broker', 'usecases'];
 
 const rings = Object.entries(may).map(([folder, allowed]) => ({
   name: `imports-of-${folder}`,

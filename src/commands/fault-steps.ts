@@ -1,6 +1,7 @@
 import type { KubeApi } from '../kube/api.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import type { RunCommand } from '../platform/run-command.ts';
+import type { InstanceStore, PartStore } from '../usecases/broker-ports.ts';
 import type {
   ClaimStore,
   PersistentVolumeStore,
@@ -76,6 +77,26 @@ export const controlSteps = {
   leaderLease: {
     create: 'lead.make-lease',
     replace: 'lead.write-lease',
+  } satisfies Steps<KubeApi>,
+} as const;
+
+/** Every step of the working half of `berth broker` that a fault can come before and after. */
+export const brokerSteps = {
+  instances: {
+    tell: 'broker.tell',
+    remove: 'broker.forget',
+  } satisfies Steps<InstanceStore>,
+  parts: {
+    read: 'broker.read-parts',
+    makeClaim: 'broker.make-claim',
+    makePlaceholder: 'broker.make-placeholder',
+    removeClaim: 'broker.remove-claim',
+    removePlaceholder: 'broker.remove-placeholder',
+    resize: 'broker.resize-claim',
+    retain: 'broker.retain-claim',
+  } satisfies Steps<PartStore>,
+  lease: {
+    replace: 'broker.write-lease',
   } satisfies Steps<KubeApi>,
 } as const;
 

@@ -1,3 +1,4 @@
+import { brokerSettings } from '../config/broker-settings.ts';
 import { certsSettings } from '../config/certs-settings.ts';
 import { controlSettings } from '../config/control-settings.ts';
 import { nodeSettings } from '../config/node-settings.ts';
@@ -32,6 +33,11 @@ export const commands: Readonly<Record<string, Command>> = {
     'admission: send pods to the scheduler and nodes of their volumes',
     webhookSettings,
     async () => (await import('./webhook.ts')).webhook,
+  ),
+  broker: command(
+    'service broker: volumes for platforms that speak the Open Service Broker API',
+    brokerSettings,
+    async () => (await import('./broker.ts')).broker,
   ),
   certs: command(
     'make certificates for a webhook on your own machine',

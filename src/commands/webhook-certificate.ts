@@ -1,7 +1,6 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { factsOf, validityOf, type Bundle } from '../certs/bundle.ts';
-import { readCertificateFiles } from '../certs/files.ts';
-import { keepCertificate, type CertificateKeeper, type Shown } from '../certs/keep-certificate.ts';
+import { keepCertificate, type CertificateKeeper } from '../certs/keep-certificate.ts';
 import { nextRenewalAt } from '../certs/rotate.ts';
 import { ensureBundle } from '../certs/store.ts';
 import { trustAuthorities, webhookResources, type WebhookRegistration } from '../kube/ca-bundle.ts';
@@ -11,6 +10,7 @@ import { resourcePath } from '../kube/paths.ts';
 import { createReflector } from '../kube/reflector.ts';
 import { secretTexts } from '../kube/secret-slot.ts';
 import type { Log, Now } from '../usecases/ports.ts';
+import { expiryGauge, fileCertificate } from './file-certificate.ts';
 
 export interface CertificateSettings {
   readonly namespace: string;
@@ -31,8 +31,6 @@ export interface CertificateParts {
 }
 
 const minuteMs = 60_000;
-/** How late a file that was replaced is noticed. Kubelet takes a minute to replace it anyway. */
-const filesEveryMs = 5_000;
 /** An API server hears of a new caBundle by its watch, usually within milliseconds. */
 const settleMs = 2_000;
 
@@ -44,23 +42,9 @@ export function webhookCertificate(
   settings: CertificateSettings,
   parts: CertificateParts,
 ): Pick<CertificateKeeper, 'run'> {
-  return settings.tlsCertFile === '' ? fromSecret(settings, parts) : fromFiles(settings, parts);
-}
-
-function fromFiles(settings: CertificateSettings, parts: CertificateParts): CertificateKeeper {
-  const expiry = expiryGauge(parts.metrics);
-  return keepCertificate<Shown>({
-    obtain: () => readCertificateFiles(settings.tlsCertFile, settings.tlsKeyFile),
-    trust: async () => {},
-    show: ({ server }) => {
-      expiry.set({ certificate: 'server' }, validityOf(server.cert).until / 1000);
-      parts.log.info('certificate shown', { until: date(validityOf(server.cert).until) });
-      parts.show(server);
-    },
-    lookAgainMs: () => filesEveryMs,
-    settleMs: 0,
-    log: parts.log,
-  });
+  return settings.tlsCertFile === ''
+    ? fromSecret(settings, parts)
+    : fileCertificate(settings, parts);
 }
 
 function fromSecret(
@@ -122,15 +106,6 @@ function watchNamed(client: KubeClient, log: Log, settings: CertificateSettings)
 function serviceNames({ serviceName, namespace }: CertificateSettings): readonly string[] {
   const name = `${serviceName}.${namespace}.svc`;
   return [name, `${name}.cluster.local`];
-}
-
-function expiryGauge(metrics: Registry): Gauge {
-  return new Gauge({
-    name: 'berth_certificate_expires_at_seconds',
-    help: 'End of validity, in seconds since the epoch',
-    labelNames: ['certificate'],
-    registers: [metrics],
-  });
 }
 
 function date(ms: number): string {

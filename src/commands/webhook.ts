@@ -1,19 +1,19 @@
-import { EventEmitter, once } from 'node:events';
 import { Registry } from 'prom-client';
 import { parsePoolSpec } from '../backends/index.ts';
 import type { SettingValues } from '../config/settings.ts';
 import type { webhookSettings } from '../config/webhook-settings.ts';
-import { listen, type Listening } from '../http/listen.ts';
+import { listen } from '../http/listen.ts';
 import { opsApp } from '../http/ops.ts';
 import { webhookApp } from '../http/webhook.ts';
 import { admissionView } from '../kube/admission-view.ts';
 import { openCluster } from '../kube/client.ts';
 import type { VolumeForm } from '../model/volume.ts';
 import { jsonLog } from '../platform/log.ts';
-import { sleep } from '../platform/sleep.ts';
 import { admitClaim } from '../usecases/admit-claim.ts';
 import { admitPod } from '../usecases/admit-pod.ts';
+import { certificateRelay } from './certificate-relay.ts';
 import { UsageError, type Run } from './command.ts';
+import { endAfterDrain } from './drain.ts';
 import { readPool } from './read-pool.ts';
 import { webhookCertificate } from './webhook-certificate.ts';
 
@@ -80,52 +80,4 @@ async function serve(given: Settings, asked: AbortSignal): Promise<void> {
 function formOf(spec: unknown): VolumeForm | undefined {
   const pool = parsePoolSpec(spec);
   return pool.ok ? pool.value.gives : undefined;
-}
-
-/**
- * Fires some time after `asked` does. Until then the process is no longer ready and still
- * answers: the callers hear only gradually that they should turn to another replica.
- */
-function endAfterDrain(asked: AbortSignal, drainMs: number): AbortController {
-  const ending = new AbortController();
-  const drain = (): void => void sleep(drainMs).then(() => ending.abort());
-  if (asked.aborted) {
-    drain();
-  } else {
-    asked.addEventListener('abort', drain, { once: true });
-  }
-  return ending;
-}
-
-interface Tls {
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** Hands certificates on to a server that can begin only when the first one is there. */
-function certificateRelay() {
-  const events = new EventEmitter();
-  let latest: Tls | undefined;
-  let server: Listening | undefined;
-  return {
-    show: (tls: Tls): void => {
-      latest = tls;
-      server?.setCertificate(tls);
-      events.emit('shown');
-    },
-    /** @returns nothing when `signal` fired before */
-    first: async (signal: AbortSignal): Promise<Tls | undefined> => {
-      while (latest === undefined && !signal.aborted) {
-        await once(events, 'shown', { signal }).catch(() => signal.aborted);
-      }
-      return signal.aborted ? undefined : latest;
-    },
-    follow: (listening: Listening): void => {
-      server = listening;
-      if (latest) {
-        listening.setCertificate(latest);
-      }
-    },
-    isListening: () => server !== undefined,
-  };
 }

@@ -1,4 +1,6 @@
+import type { Bytes } from '../model/bytes.ts';
 import { parseDuration } from '../model/duration.ts';
+import { parseQuantity } from '../model/quantity.ts';
 import { err, ok } from '../model/result.ts';
 import type { Setting } from './settings.ts';
 
@@ -41,6 +43,18 @@ export function duration(
       return ms >= leastMs && ms <= mostMs
         ? ok(ms)
         : err(`a duration from ${leastMs}ms to ${mostMs}ms is allowed, such as 40s or 2m`);
+    },
+  };
+}
+
+/** A size such as `10Gi`. */
+export function size(spec: Text): Setting<Bytes> {
+  return {
+    shown: '<size>',
+    ...spec,
+    parse: (value) => {
+      const read = parseQuantity(value);
+      return read.ok && read.value > 0 ? read : err('a size above 0 such as 10Gi is allowed');
     },
   };
 }

@@ -14,6 +14,7 @@ const resources = {
   validatingwebhookconfigurations: 'apis/admissionregistration.k8s.io/v1',
   storagepools: `apis/${apiGroup}/v1alpha1`,
   storagenodes: `apis/${apiGroup}/v1alpha1`,
+  brokerinstances: `apis/${apiGroup}/v1alpha1`,
   localvolumes: `apis/${apiGroup}/v1alpha1`,
 } as const;
 

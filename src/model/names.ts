@@ -20,6 +20,21 @@ export const agentFinalizer = 'berth.dev/agent';
  */
 export const controlFinalizer = 'berth.dev/control';
 
+/** On claims and placeholder pods of a service instance: the name of its BrokerInstance. */
+export const instanceLabel = 'berth.dev/instance';
+/** On the same: the uid of the BrokerInstance; tells them from those of an earlier one of that name. */
+export const instanceUidAnnotation = 'berth.dev/instance-uid';
+/** On the same, for people: the id that the platform gave the instance. */
+export const instanceIdAnnotation = 'berth.dev/instance-id';
+/** On placeholder pods. */
+export const placeholderLabel = 'berth.dev/placeholder';
+/** On placeholder pods: when the scheduler was asked for a node by them; RFC 3339. */
+export const askedAtAnnotation = 'berth.dev/asked-at';
+/** On claims that outlive their service instance: when they are deleted; RFC 3339. */
+export const deleteAfterAnnotation = 'berth.dev/delete-after';
+/** On BrokerInstances: held until nothing of the instance is left. */
+export const brokerFinalizer = 'berth.dev/broker';
+
 /** Set by kubelet, and what the node affinity of a Local PersistentVolume names. */
 export const hostnameLabel = 'kubernetes.io/hostname';
 

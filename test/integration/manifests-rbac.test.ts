@@ -28,6 +28,7 @@ const groups: Readonly<Record<string, string>> = {
   storagepools: 'berth.dev',
   storagenodes: 'berth.dev',
   localvolumes: 'berth.dev',
+  brokerinstances: 'berth.dev',
   mutatingwebhookconfigurations: 'admissionregistration.k8s.io',
   validatingwebhookconfigurations: 'admissionregistration.k8s.io',
   clusterroles: 'rbac.authorization.k8s.io',
@@ -84,12 +85,26 @@ const needed: Readonly<Record<string, readonly string[]>> = {
     'get,list,watch,patch secrets berth-webhook-tls in berth-system',
     'create secrets in berth-system',
   ],
+  'berth-broker': [
+    'get,list,watch,create,patch,delete brokerinstances',
+    'patch brokerinstances/status',
+    'get,list,watch,create,patch,delete persistentvolumeclaims',
+    'get,list,watch,create,delete pods',
+    'get localvolumes',
+    'get persistentvolumes',
+    'get nodes',
+    'get,list,watch storageclasses',
+    'list,create,patch events',
+    'get,create,update,patch leases in berth-system',
+  ],
 };
 
 const ofNobody = [
   'get,list,watch secrets',
   'get,list secrets in berth-system',
   'get,list configmaps in berth-system',
+  'create,patch,delete brokerinstances',
+  'patch brokerinstances/status',
   'create,patch,delete nodes',
   'create,delete pods',
   'create pods/exec',
@@ -137,6 +152,14 @@ const forbidden: Readonly<Record<string, readonly string[]>> = {
     'create secrets in kube-system',
     'get leases in berth-system',
   ],
+  'berth-broker': [
+    ...ofNobody,
+    'create pods/binding',
+    'patch persistentvolumeclaims/status',
+    'create,patch,delete localvolumes',
+    'patch nodes',
+    'update brokerinstances',
+  ],
 };
 
 function show({ verb, resource, subresource, name, namespace }: Permission): string {
@@ -154,6 +177,7 @@ describe('the rights of each role', function () {
     await cluster.kubectl(['apply', '-k', join(manifests, 'base/crds')]);
     await cluster.kubectl(['apply', '-f', join(manifests, 'base/namespace.yaml')]);
     await cluster.kubectl(['apply', '-k', join(manifests, 'base/rbac')]);
+    await cluster.kubectl(['apply', '-f', join(manifests, 'components/broker/rbac.yaml')]);
   });
 
   after(async () => {

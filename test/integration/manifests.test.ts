@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadAll } from 'js-yaml';
+import { parseCatalog } from '../../src/config/broker-catalog.ts';
 import { commands } from '../../src/commands/index.ts';
 import { readSettings } from '../../src/config/settings.ts';
 import type { LocalVolumeObject, StoragePoolObject } from '../../src/kube/custom-objects.ts';
@@ -143,6 +144,43 @@ describe('the manifests', function () {
     });
   }
 
+  describe('the broker, which any of them can take', () => {
+    let objects: Rendered[];
+    const templateOf = (all: readonly Rendered[]) =>
+      all.find(({ kind }) => kind === 'Deployment')?.spec?.template;
+    const containerOf = (all: readonly Rendered[]) => templateOf(all)?.spec.containers[0];
+
+    before(() => {
+      objects = render('components/broker');
+    });
+
+    it('runs the same build, with settings that it understands', () => {
+      const container = containerOf(objects);
+      const [word = '', ...flags] = container?.args ?? [];
+      const read = readSettings(commands[word]?.settings ?? {}, flags, {});
+
+      expect(word).to.equal('broker');
+      expect(read.ok ? [] : read.error).to.deep.equal([]);
+      expect(container?.image).to.equal(containerOf(render('overlays/own-scheduler'))?.image);
+    });
+
+    const one = (kind: string): Rendered | undefined =>
+      objects.find((object) => object.kind === kind);
+
+    it('has a Service and an account', () => {
+      const template = templateOf(objects);
+
+      expect(template?.metadata.labels).to.include(one('Service')?.spec?.selector);
+      expect(template?.spec.serviceAccountName).to.equal(one('ServiceAccount')?.metadata.name);
+    });
+
+    it('has an example of a catalog, which can be read', () => {
+      const catalog = parseCatalog(one('ConfigMap')?.data?.['catalog.yaml'] ?? '');
+
+      expect(catalog.ok ? [] : catalog.error).to.deep.equal([]);
+    });
+  });
+
   it('ship what berth scheduler-config prints, for the scheduler of our own', async () => {
     const versions = {
       'own-scheduler': '1.25',
@@ -241,6 +279,7 @@ describe('the manifests in a real API server', function () {
       'crd/storagepools.berth.dev',
       'crd/storagenodes.berth.dev',
       'crd/localvolumes.berth.dev',
+      'crd/brokerinstances.berth.dev',
     ]);
   });
 

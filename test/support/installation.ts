@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -29,6 +29,13 @@ export interface ControlRole extends Role {
   /** Base URL of the verbs. */
   readonly verbs: string;
 }
+
+export interface BrokerRole extends Role {
+  readonly port: number;
+}
+
+/** Who may ask the broker: name and password. */
+export const brokerUser = 'platform:a-password-of-the-tests';
 
 export interface RoleOptions {
   /** Added to the command line. */
@@ -66,7 +73,9 @@ export class Installation {
     await cluster.kubectl(['apply', '-f', join(base, 'namespace.yaml')]);
     await cluster.kubectl([
       ...['wait', '--for=condition=Established', '--timeout=30s', 'crd'],
-      ...['storagepools', 'storagenodes', 'localvolumes'].map((one) => `${one}.berth.dev`),
+      ...['storagepools', 'storagenodes', 'localvolumes', 'brokerinstances'].map(
+        (one) => `${one}.berth.dev`,
+      ),
     ]);
     await cluster.kubectl(['apply', '-k', join(base, 'rbac')]);
     return new Installation(cluster);
@@ -128,6 +137,28 @@ export class Installation {
     const args = ['--node-name', nodeName, '--port', String(port), ...flags];
     const role = `agent-${nodeName}`;
     return { ops, spec: await this.#spec('node', 'berth-node', role, { args, ops }) };
+  }
+
+  /** The service broker as the component makes it; it is asked by plain HTTP. */
+  async startBroker(catalog: object, options: RoleOptions = {}): Promise<BrokerRole> {
+    const { flags = [], name = 'broker', env = {} } = options;
+    const component = join(root, 'manifests/components/broker');
+    for (const part of ['rbac.yaml', 'priority-class.yaml']) {
+      await this.cluster.kubectl(['apply', '-f', join(component, part)]);
+    }
+    const folder = join(this.cluster.dir, name);
+    mkdirSync(folder, { recursive: true });
+    const [catalogFile, credentialsFile] = [join(folder, 'catalog'), join(folder, 'credentials')];
+    writeFileSync(catalogFile, JSON.stringify(catalog));
+    writeFileSync(credentialsFile, `${brokerUser}\n`);
+    const [port, opsPort] = [await freePort(), await freePort()];
+    const ops = `http://127.0.0.1:${opsPort}`;
+    const args = ['--listen-address', '127.0.0.1', '--port', String(port)];
+    args.push('--ops-port', String(opsPort), '--catalog-file', catalogFile);
+    args.push('--credentials-file', credentialsFile, '--drain', '0s', ...flags);
+    const spec = await this.#spec('broker', 'berth-broker', name, { args, ops });
+    const program = await this.cluster.startProgram({ ...spec, env });
+    return { program, ops, port };
   }
 
   /** The webhook, and the configurations of the manifests that point at it, by URL. */

@@ -22,6 +22,7 @@ const paths: Readonly<Record<string, string>> = {
   StatefulSet: '/apis/apps/v1/namespaces/default/statefulsets',
   StoragePool: '/apis/berth.dev/v1alpha1/storagepools',
   StorageNode: '/apis/berth.dev/v1alpha1/storagenodes',
+  BrokerInstance: '/apis/berth.dev/v1alpha1/brokerinstances',
   LocalVolume: '/apis/berth.dev/v1alpha1/localvolumes',
 };
 
