@@ -13,10 +13,11 @@ LABEL org.opencontainers.image.title="Berth" \
       org.opencontainers.image.description="Local disks on demand for Kubernetes" \
       org.opencontainers.image.licenses="Apache-2.0"
 # What the agent runs: losetup, lsblk, blkid, wipefs, blkdiscard, fallocate, addpart and delpart (util-linux), sfdisk
-# (fdisk), LVM with the checks that it runs on thin pools, smartctl, and what makes filesystems and lets them grow.
+# (fdisk), LVM with the checks that it runs on thin pools, cryptsetup, smartctl, and what makes filesystems and lets them grow.
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends \
-       util-linux fdisk mount lvm2 thin-provisioning-tools smartmontools e2fsprogs xfsprogs btrfs-progs \
+       util-linux fdisk mount lvm2 thin-provisioning-tools cryptsetup-bin smartmontools \
+       e2fsprogs xfsprogs btrfs-progs \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/berth
 COPY --from=build /opt/berth/dist dist

@@ -5,13 +5,13 @@ import { PoolUnusableError } from '../usecases/ports.ts';
 /**
  * Works in a container beside the node's own LVM: device files are made by LVM itself, since udev
  * of the node cannot tell a process in another IPC namespace when it is done; nothing is kept in
- * files; no daemon is started. Loop devices are never searched: users of volumes write what they
- * like into them, also something that looks like a disk of LVM.
+ * files; no daemon is started. Loop devices and opened encrypted volumes are never searched: users
+ * of volumes write what they like into them, also something that looks like a disk of LVM.
  */
 const config = [
   'activation { udev_sync=0 udev_rules=0 monitoring=0 }',
   'backup { backup=0 archive=0 }',
-  'devices { use_devicesfile=0 hints="none" obtain_device_list_from_udev=0 external_device_info_source="none" scan_lvs=0 global_filter=["r|^/dev/loop|"] }',
+  'devices { use_devicesfile=0 hints="none" obtain_device_list_from_udev=0 external_device_info_source="none" scan_lvs=0 global_filter=["r|^/dev/loop|","r|^/dev/mapper/berth-pvc-|"] }',
   'global { use_lvmpolld=0 event_activation=0 }',
 ].join(' ');
 

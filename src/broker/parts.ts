@@ -44,7 +44,7 @@ export const claimTemplate = 'data';
  * What the names of an instance's parts are made of. The uid of its record, and not its id, so that
  * claims which are kept for a while never stand in the way of a later instance with the same id.
  */
-function setName(uid: string): string {
+export function setName(uid: string): string {
   return `osb-${uid.replaceAll('-', '').slice(0, 16)}`;
 }
 

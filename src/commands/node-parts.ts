@@ -30,6 +30,7 @@ import { nodeMeter } from '../platform/node-meter.ts';
 import { rememberedDisks, type RememberedDisks } from '../platform/remembered-disks.ts';
 import { runCommand, type RunCommand } from '../platform/run-command.ts';
 import type { DiscoveryBoard } from '../usecases/discovery-ports.ts';
+import type { EncryptedStorage } from '../usecases/encryption-ports.ts';
 import type { ShowIoLimits } from '../usecases/io-limit-ports.ts';
 import { MachineIdentity } from '../usecases/machine-identity.ts';
 import { NodePools } from '../usecases/node-pools.ts';
@@ -46,6 +47,7 @@ import type { EventSink, Log } from '../usecases/ports.ts';
 import { directoriesOfPools, discoveryDirectories, whoHasDisk } from './disk-claims.ts';
 import { atSteps, commandsAtSteps, nodeSteps } from './fault-steps.ts';
 import { nodeMemory, type NodeMemory } from './node-memory.ts';
+import { nodeEncryption } from './node-encryption.ts';
 
 export type NodeConfig = SettingValues<typeof nodeSettings>;
 
@@ -64,6 +66,7 @@ export interface NodeParts {
   /** Says that the agent lives. */
   readonly lease: { readonly renew: (at: number) => Promise<void> };
   readonly filesystems: Filesystems;
+  readonly encryption: EncryptedStorage;
   readonly pools: NodePools;
   /** Reads the declarations again, with the node's labels of now. */
   readonly refreshPools: () => void;
@@ -158,6 +161,7 @@ export function nodeParts(
     owners: liveOwners(api, nodeName),
     standings: (identity) => atSteps(storageNodeStore(api, identity), nodeSteps.standings, points),
     filesystems: atSteps(filesystems(run, `${runDir}.mounts`), nodeSteps.filesystems, points),
+    encryption: nodeEncryption(api, config, run),
     lease: atSteps({ renew }, nodeSteps.lease, points),
     pools,
     disks,

@@ -72,7 +72,7 @@ export async function assemble(
   log: Log,
   signal: AbortSignal,
 ): Promise<Agent> {
-  const { volumes, board, machine, filesystems, events, meter } = parts;
+  const { volumes, board, machine, filesystems, encryption, events, meter } = parts;
   const { nodeName, reportDelay, leaseRenew } = config;
   const machineId = await readMachineId(config.machineIdFile, log);
   const standings = parts.standings({
@@ -139,7 +139,7 @@ export async function assemble(
       volumes,
       pools,
       reports: reporter,
-      ...{ machine, filesystems, events, log, meter },
+      ...{ machine, filesystems, encryption, events, log, meter },
       now: Date.now,
       rowOf,
       onSettled: (name) => unsettled?.delete(name),

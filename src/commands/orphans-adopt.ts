@@ -18,6 +18,7 @@ import type { VolumeMode } from '../model/volume.ts';
 import {
   adoptable,
   adoptingSpec,
+  asClass,
   checkAdoptingClaim,
   checkAdoptingClass,
   type AdoptableOrphan,
@@ -28,12 +29,13 @@ import { awaitAnswer, findOrphan } from './orphan-flags.ts';
 /** Gives the data of an orphan back to a claim. */
 export const orphansAdopt: Run<typeof orphansAdoptSettings> = async (given, { out, signal }) => {
   const { api } = openCluster(given.kubeconfig);
-  const orphan = allow(adoptable(given.node, await findOrphan(api, given)));
+  const found = allow(adoptable(given.node, await findOrphan(api, given)));
   const before = await readClaim(api, given.claim);
   const className = wantedClass(given.class, before);
   const classPath = resourcePath('storageclasses', { name: className });
   const object = await readLive<StorageClass>(api, classPath);
-  const parameters = allow(checkAdoptingClass(orphan, className, object && toVolumeClass(object)));
+  const parameters = allow(checkAdoptingClass(found, className, object && toVolumeClass(object)));
+  const orphan = asClass(found, parameters);
   await refuseIfTaken(api, orphan, before);
   const taker =
     before ?? (await makeClaim(api, given.claim, orphan, { className, mode: given.volumeMode }));

@@ -18,6 +18,11 @@ export const nodeSettings = {
     shown: '<directory>',
     fallback: '/run/berth/volumes',
   }),
+  keyDir: text({
+    help: 'holds the keys of classes with encryptionKeyFile: files that only root can read',
+    shown: '<directory>',
+    fallback: '/etc/berth/keys',
+  }),
   kubeletDir: text({
     help: 'where kubelet keeps the folders of pods (its --root-dir): tells who uses a volume with limits',
     shown: '<directory>',

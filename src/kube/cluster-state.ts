@@ -1,4 +1,5 @@
 import { bytes, minusBytes, sumBytes } from '../model/bytes.ts';
+import { deviceBytesFor } from '../model/encryption.ts';
 import { nodeLabel, poolOfCapacityAnnotation, volumeName } from '../model/names.ts';
 import { isForCordon } from '../model/pod.ts';
 import type { LedgerVolume, Ledger } from '../scheduling/ledger.ts';
@@ -161,7 +162,7 @@ function hangsOnRule({ spec, status = {} }: LocalVolumeObject): boolean {
 function toLedgerVolume(object: LocalVolumeObject, nodes: NodeIndex): LedgerVolume {
   const { spec, status = {} } = object;
   const { node, pool } = spec;
-  const promised = nodes.allocatedFor(pool)(bytes(spec.bytes));
+  const promised = nodes.allocatedFor(pool)(deviceBytesFor({ ...spec, bytes: bytes(spec.bytes) }));
   const made = bytes(status.allocatedBytes ?? promised);
   const isGrowing = status.bytes !== undefined && status.bytes < spec.bytes;
   const growth = isGrowing ? minusBytes(promised, made) : bytes(0);

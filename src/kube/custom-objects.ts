@@ -1,4 +1,5 @@
 import type { CleanRequest, DiscoveredEntry } from '../model/discovery.ts';
+import type { VolumeEncryption } from '../model/encryption.ts';
 import type { IoLimits } from '../model/io-limits.ts';
 import type { Health } from '../model/health.ts';
 import type { ErasePolicy, FsType, VolumeMode, VolumePhase } from '../model/volume.ts';
@@ -215,6 +216,8 @@ export interface LocalVolumeObject {
     onNodeLost?: string;
     /** How fast each pod may use it. */
     ioLimits?: IoLimits | undefined;
+    /** How it is encrypted; missing where it is not. */
+    encryption?: VolumeEncryption | undefined;
     onDiskFailure?: string;
     /** Words for the mkfs program. */
     mkfsOptions?: readonly string[] | undefined;

@@ -1,3 +1,4 @@
+import { encryptionNames, parseEncryption, type VolumeEncryption } from './encryption.ts';
 import { ioLimitNames, parseIoLimits, type IoLimits } from './io-limits.ts';
 import { poolNamePattern } from './names.ts';
 import { parseMkfsOptions } from './mkfs-options.ts';
@@ -20,11 +21,14 @@ export interface ClassParameters {
   readonly ioLimits?: IoLimits | undefined;
   /** Words for the mkfs program; missing where kubelet makes the filesystem. */
   readonly mkfsOptions?: readonly string[] | undefined;
+  /** Missing where volumes are not encrypted. */
+  readonly encryption?: VolumeEncryption | undefined;
 }
 
 const known = [
   ...['pool', 'placement', 'fsType', 'mkfsOptions', 'erase', 'onNodeLost', 'onDiskFailure'],
   ...ioLimitNames,
+  ...encryptionNames,
 ];
 
 /**
@@ -62,10 +66,21 @@ export function parseClassParameters(
   }
   const limits = parseIoLimits(given, mistakes);
   const mkfs = takeMkfsOptions(fsType, given['mkfsOptions'], mistakes);
+  const encryption = parseEncryption(given, mistakes);
   mistakes.push(...unknownNames(given));
   return mistakes.length > 0
     ? err(mistakes.join('; '))
-    : ok({ pool, placement, fsType, erase, onNodeLost, onDiskFailure, ...limits, ...mkfs });
+    : ok({
+        pool,
+        placement,
+        fsType,
+        erase,
+        onNodeLost,
+        onDiskFailure,
+        ...limits,
+        ...mkfs,
+        ...encryption,
+      });
 }
 
 function takeMkfsOptions(

@@ -1,4 +1,5 @@
 import { bytes, formatBytes, KiB, MiB, type Bytes } from './bytes.ts';
+import type { VolumeEncryption } from './encryption.ts';
 import type { Health } from './health.ts';
 import type { IoLimits } from './io-limits.ts';
 import type { OnNodeLost } from './node-loss.ts';
@@ -14,12 +15,16 @@ export function whyOnlyDevice(asked: {
   readonly volumeMode: VolumeMode;
   readonly ioLimits?: IoLimits | undefined;
   readonly mkfsOptions?: readonly string[] | undefined;
+  readonly encryption?: VolumeEncryption | undefined;
 }): string | undefined {
   if (asked.volumeMode === 'Block') {
     return 'volumeMode Block';
   }
   if (asked.mkfsOptions !== undefined) {
     return 'mkfsOptions';
+  }
+  if (asked.encryption !== undefined) {
+    return `encryption ${asked.encryption.type}`;
   }
   return asked.ioLimits === undefined ? undefined : 'a limit for reading or writing';
 }
@@ -108,6 +113,8 @@ export interface VolumeSpec {
   readonly onNodeLost?: OnNodeLost;
   /** How fast each pod may use it; missing where nothing limits it. */
   readonly ioLimits?: IoLimits | undefined;
+  /** Missing where it is not encrypted. */
+  readonly encryption?: VolumeEncryption | undefined;
   /** The same for a disk that fails. */
   readonly onDiskFailure?: OnNodeLost;
   /** Words for the mkfs program; missing where kubelet makes the filesystem, and for raw devices. */

@@ -28,7 +28,7 @@ export type RunCommand = (
   program: string,
   args: readonly string[],
   signal?: AbortSignal,
-  input?: string,
+  input?: string | Uint8Array,
 ) => Promise<string>;
 
 const maxOutput = 64 * 1024 * 1024;

@@ -1,4 +1,5 @@
 import { bytes, formatBytes, sumBytes, type Bytes } from '../model/bytes.ts';
+import { deviceBytesFor } from '../model/encryption.ts';
 import { hostnameLabel } from '../model/names.ts';
 import type { NodeState } from '../model/node.ts';
 import { putInto } from '../model/pieces.ts';
@@ -144,7 +145,7 @@ function fitPool(
   let sum = 0;
   let biggest = 0;
   for (const need of needs) {
-    const size = facts.allocatedFor(need.bytes);
+    const size = facts.allocatedFor(deviceBytesFor(need));
     sum += size;
     biggest = Math.max(biggest, size);
   }
@@ -168,7 +169,7 @@ function findsPieces(
     pieces === undefined ||
     putInto(
       pieces,
-      needs.map((need) => allocatedFor(need.bytes)),
+      needs.map((need) => allocatedFor(deviceBytesFor(need))),
     ) !== undefined
   );
 }

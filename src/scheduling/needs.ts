@@ -1,4 +1,5 @@
 import type { Bytes } from '../model/bytes.ts';
+import type { VolumeEncryption } from '../model/encryption.ts';
 import type { IoLimits } from '../model/io-limits.ts';
 import type { Placement } from '../model/storage-class.ts';
 import type { VolumeMode } from '../model/volume.ts';
@@ -17,6 +18,7 @@ export interface VolumeNeed {
   readonly volumeMode: VolumeMode;
   readonly ioLimits?: IoLimits | undefined;
   readonly mkfsOptions?: readonly string[] | undefined;
+  readonly encryption?: VolumeEncryption | undefined;
 }
 
 /** A volume that exists already, and so decides where the pod can run. */

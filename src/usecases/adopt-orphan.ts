@@ -1,5 +1,6 @@
 import { formatBytes, type Bytes } from '../model/bytes.ts';
 import { claimText, isOurs, type Claim, type VolumeClass } from '../model/claim.ts';
+import { usableBytesOf } from '../model/encryption.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import type { ClassParameters } from '../model/storage-class.ts';
 import type { VolumeIdentity, VolumeSpec } from '../model/volume.ts';
@@ -49,6 +50,14 @@ export function checkAdoptingClass(
       );
 }
 
+/** What a claim of that class can have of it: a header takes its part. */
+export function asClass(
+  orphan: AdoptableOrphan,
+  { encryption }: Pick<ClassParameters, 'encryption'>,
+): AdoptableOrphan {
+  return { ...orphan, usableBytes: usableBytesOf({ bytes: orphan.usableBytes, encryption }) };
+}
+
 const singleNodeModes = ['ReadWriteOnce', 'ReadWriteOncePod'];
 
 /** Whether a claim that exists can have the orphan for its volume. */
@@ -84,10 +93,14 @@ export function checkAdoptingClaim(
 export function adoptingSpec(
   { node, pool, name, volumeUid, usableBytes }: AdoptableOrphan,
   { ref: claimRef, volumeMode }: Claim,
-  { fsType, erase, onNodeLost, onDiskFailure, ioLimits }: ClassParameters,
+  { fsType, erase, onNodeLost, onDiskFailure, ioLimits, encryption }: ClassParameters,
 ): VolumeSpec {
   const adopts = { name, volumeUid };
   const where = { node, pool, bytes: usableBytes };
-  const asked = { erase, onNodeLost, onDiskFailure, ...(ioLimits && { ioLimits }) };
+  const asked = {
+    ...{ erase, onNodeLost, onDiskFailure },
+    ...(ioLimits && { ioLimits }),
+    ...(encryption && { encryption }),
+  };
   return { ...where, volumeMode, fsType, claimRef, ...asked, adopts };
 }

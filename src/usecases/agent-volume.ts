@@ -1,5 +1,6 @@
 import { apiVersion } from '../model/names.ts';
 import type { LocalVolume, VolumeIdentity } from '../model/volume.ts';
+import type { EncryptedStorage } from './encryption-ports.ts';
 import type { MachineIdentity } from './machine-identity.ts';
 import type { NodePool } from './node-pools.ts';
 import type { Filesystems, NodeMeter, NodeVolumes } from './node-ports.ts';
@@ -20,6 +21,7 @@ export interface VolumeReconcilerParts {
   };
   readonly machine: Pick<MachineIdentity, 'lossOf' | 'found' | 'calledLost'>;
   readonly filesystems: Pick<Filesystems, 'grow' | 'isBlank' | 'blank' | 'make'>;
+  readonly encryption: Pick<EncryptedStorage, 'ofVolume'>;
   readonly events: EventSink;
   readonly log: Log;
   readonly meter: NodeMeter;

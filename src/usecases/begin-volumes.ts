@@ -82,12 +82,13 @@ async function follow(
 }
 
 function specOf({ claim, parameters, need }: UnboundClaim, node: string): VolumeSpec {
-  const { pool, fsType, erase, onNodeLost, onDiskFailure, ioLimits } = parameters;
+  const { pool, fsType, erase, onNodeLost, onDiskFailure, ioLimits, encryption } = parameters;
   const { volumeMode, ref: claimRef } = claim;
   const { mkfsOptions } = need;
   const asked = {
     ...{ erase, onNodeLost, onDiskFailure },
     ...(ioLimits && { ioLimits }),
+    ...(encryption && { encryption }),
     ...(mkfsOptions && { mkfsOptions }),
   };
   return { node, pool, bytes: need.bytes, volumeMode, fsType, claimRef, ...asked };

@@ -50,7 +50,7 @@ export function needOf(
   if (!requested.ok) {
     return unusable(`claim ${claim}: ${requested.error}`);
   }
-  const { pool, placement, ioLimits, mkfsOptions } = parameters.value;
+  const { pool, placement, ioLimits, mkfsOptions, encryption } = parameters.value;
   const need = {
     claimUid,
     claim,
@@ -59,6 +59,7 @@ export function needOf(
     bytes: requested.value,
     volumeMode,
     ...(ioLimits && { ioLimits }),
+    ...(encryption && { encryption }),
     ...whenFilesystem(volumeMode, mkfsOptions),
   };
   return ok({ need, parameters: parameters.value });

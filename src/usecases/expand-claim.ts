@@ -1,5 +1,6 @@
 import { formatBytes, minusBytes, type Bytes } from '../model/bytes.ts';
 import { claimText, type Claim } from '../model/claim.ts';
+import { deviceBytesFor } from '../model/encryption.ts';
 import { volumeName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
 import { whyNotGrownTo, type LocalVolume } from '../model/volume.ts';
@@ -177,8 +178,8 @@ function growthOf(
     return found;
   }
   const pool = found.value;
-  const counted = Math.max(status.allocatedBytes ?? 0, pool.allocatedFor(spec.bytes));
-  const growth = minusBytes(pool.allocatedFor(wanted), counted);
+  const counted = Math.max(status.allocatedBytes ?? 0, pool.allocatedFor(deviceBytesFor(spec)));
+  const growth = minusBytes(pool.allocatedFor(deviceBytesFor({ ...spec, bytes: wanted })), counted);
   if (growth > 0 && pool.fixedSize) {
     const why = `volumes of pool ${spec.pool} cannot grow: its backend makes them of one size for ever`;
     return err({ kind: 'fixed', message: why });

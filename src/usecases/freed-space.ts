@@ -1,5 +1,6 @@
 import { bytes, minusBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import type { Claim } from '../model/claim.ts';
+import { deviceBytesFor } from '../model/encryption.ts';
 import type { LocalVolume } from '../model/volume.ts';
 import type { NodeFacts, PoolFacts } from '../scheduling/filter.ts';
 import type { Room } from '../scheduling/room.ts';
@@ -34,9 +35,10 @@ export async function withFreedSpace(
 ): Promise<NodeFacts> {
   const tallies = new Map<string, Tally>();
   for (const volume of volumes) {
-    const { pool, bytes: size } = volume.spec;
+    const { pool } = volume.spec;
     const { allocatedBytes } = volume.status;
-    const allocated = allocatedBytes ?? facts.pool(pool)?.allocatedFor(size) ?? bytes(0);
+    const allocated =
+      allocatedBytes ?? facts.pool(pool)?.allocatedFor(deviceBytesFor(volume.spec)) ?? bytes(0);
     const tally = tallies.get(pool) ?? { given: 0, freed: [] };
     tallies.set(pool, tally);
     tally.given += allocated;

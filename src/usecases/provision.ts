@@ -1,4 +1,5 @@
 import { formatBytes } from '../model/bytes.ts';
+import { deviceBytesFor } from '../model/encryption.ts';
 import { hostnameLabel } from '../model/names.ts';
 import { volumeName } from '../model/names.ts';
 import { err, ok, type Result } from '../model/result.ts';
@@ -110,7 +111,7 @@ function reservationsOf(
       const why = pool ? (pool.problem ?? 'is not healthy') : 'is not on the node';
       return err({ kind: 'no-room', message: `node ${node}: pool ${need.pool} ${why}` });
     }
-    const allocated = pool.allocatedFor(need.bytes);
+    const allocated = pool.allocatedFor(deviceBytesFor(need));
     reservations.push({ claimUid: need.claimUid, node, pool: need.pool, allocated });
   }
   return ok(reservations);

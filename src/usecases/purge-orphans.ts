@@ -4,6 +4,7 @@ import { describeError } from '../model/errors.ts';
 import { isPathSafe } from '../model/names.ts';
 import type { ErasePolicy, LocalVolume, VolumeIdentity } from '../model/volume.ts';
 import type { Reconcile } from './controller.ts';
+import type { EncryptedStorage } from './encryption-ports.ts';
 import type { NodePool } from './node-pools.ts';
 import type {
   LiveOwners,
@@ -30,6 +31,7 @@ export interface PurgeParts {
   readonly orphans: { get(key: string): OrphanStanding | undefined };
   readonly clock: Pick<OrphanClock, 'waitMs'>;
   readonly owners: LiveOwners;
+  readonly encryption: Pick<EncryptedStorage, 'ofOrphan'>;
   /** Adopting the same thing waits for its turn here too. */
   readonly rowOf: (key: string) => InTurn;
   /** The StorageNode. */
@@ -129,7 +131,7 @@ async function attempt(purge: Purge, parts: PurgeParts, signal: AbortSignal): Pr
   if (!isPathSafe(name)) {
     return { kind: 'refused', why: 'that is no name of a volume' };
   }
-  const storage = parts.pools.get(pool)?.storage;
+  const { storage, gives } = parts.pools.get(pool) ?? {};
   if (storage === undefined) {
     throw new Error(`pool ${pool} is not open on this node`);
   }
@@ -140,7 +142,7 @@ async function attempt(purge: Purge, parts: PurgeParts, signal: AbortSignal): Pr
         ? { kind: 'leaving', owner }
         : { kind: 'refused', why: describe(owner) };
     }
-    return remove(purge, storage, parts, signal);
+    return remove(purge, parts.encryption.ofOrphan(storage, gives), parts, signal);
   });
 }
 
@@ -160,7 +162,7 @@ async function identitiesOf(
 
 async function remove(
   purge: Purge,
-  storage: StorageBackend,
+  storage: Pick<StorageBackend, 'remove' | 'removeStray'>,
   { about, events, log, meter, changed }: PurgeParts,
   signal: AbortSignal,
 ): Promise<Outcome> {

@@ -32,7 +32,7 @@ function reasonFor({ deleting, spec, status }: LocalVolume): string {
 
 /** Brings one volume on disk to what its LocalVolume says, and its status to what is on disk. */
 export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
-  const { node, volumes, pools, reports, machine, events, log, meter, rowOf } = parts;
+  const { node, volumes, pools, reports, machine, encryption, events, log, meter, rowOf } = parts;
 
   function tell(volume: LocalVolume, reason: string, message: string): void {
     warnOwners(volume, reason, message, events);
@@ -130,7 +130,7 @@ export function volumeReconciler(parts: VolumeReconcilerParts): Reconcile {
       if (pool?.storage === undefined) {
         throw new PermanentError(problem);
       }
-      return await make(volume, pool.storage, signal);
+      return await make(volume, encryption.ofVolume(volume, pool.storage), signal);
     } catch (error) {
       signal.throwIfAborted();
       return afterFailure(volume, error);

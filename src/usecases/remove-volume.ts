@@ -21,7 +21,7 @@ export function volumeRemover(
   parts: VolumeReconcilerParts,
   stayWith: StayWith,
 ): (volume: LocalVolume, signal: AbortSignal) => Promise<void> {
-  const { node, volumes, pools, reports, events, log, meter } = parts;
+  const { node, volumes, pools, reports, encryption, events, log, meter } = parts;
 
   async function letGo(volume: LocalVolume): Promise<void> {
     await volumes.release(volume);
@@ -43,8 +43,9 @@ export function volumeRemover(
     signal: AbortSignal,
   ): Promise<string | undefined> {
     try {
+      const own = storage && encryption.ofVolume(volume, storage);
       return await meter.timed('remove', async () =>
-        storage?.remove(identityOf(volume), erasureOf(volume), signal),
+        own?.remove(identityOf(volume), erasureOf(volume), signal),
       );
     } catch (error) {
       signal.throwIfAborted();

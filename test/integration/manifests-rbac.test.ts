@@ -58,6 +58,7 @@ const needed: Readonly<Record<string, readonly string[]>> = {
     'get,list,watch,patch localvolumes',
     'patch,update localvolumes/status',
     'get,create,update,patch leases in berth-system',
+    'get secrets berth-volume-key in berth-system',
     'create,patch events',
   ],
   'berth-control': [
@@ -129,6 +130,8 @@ const ofNobody = [
 const forbidden: Readonly<Record<string, readonly string[]>> = {
   'berth-node': [
     ...ofNobody,
+    'get secrets berth-webhook-tls in berth-system',
+    'list,watch,patch secrets berth-volume-key in berth-system',
     'get,list,watch pods',
     'create pods/binding',
     'get,list,watch persistentvolumes',

@@ -15,6 +15,7 @@ const config: NodeConfig = {
   nodeName: '',
   namespace: 'berth-system',
   runDir: '/run',
+  keyDir: '/nonexistent/keys',
   kubeletDir: '/nonexistent/kubelet',
   cgroupDir: '/nonexistent/cgroup',
   leaseRenew: 40_000,
@@ -29,8 +30,8 @@ const config: NodeConfig = {
   hostMounts: '/nonexistent/mountinfo',
 };
 
-/** What the agent sees of its machine beside the pools: no disks, and no filesystems in use. */
-const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems'> = {
+/** What the agent sees of its machine beside the pools: no disks, no filesystems in use, nothing encrypted. */
+const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems' | 'encryption'> = {
   disks: {
     now: async () => [],
     known: async () => [],
@@ -45,6 +46,7 @@ const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems'> = {
     make: async () => {},
     unmountLeft: async () => {},
   },
+  encryption: { ofVolume: (_, storage) => storage, ofOrphan: (storage) => storage },
 };
 
 /** Starts the real agent of a node, over simulated disks. */

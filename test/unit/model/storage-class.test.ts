@@ -67,7 +67,7 @@ describe('parseClassParameters', () => {
       expect(found.filter((text) => text.startsWith(`${name} is "`))).to.have.lengthOf(1);
     }
     expect(found.at(-1)).to.equal(
-      'size is not a parameter: allowed are pool, placement, fsType, mkfsOptions, erase, onNodeLost, onDiskFailure, readIops, writeIops, readBytesPerSecond, writeBytesPerSecond',
+      'size is not a parameter: allowed are pool, placement, fsType, mkfsOptions, erase, onNodeLost, onDiskFailure, readIops, writeIops, readBytesPerSecond, writeBytesPerSecond, encryption, encryptionKeySecret, encryptionKeyFile',
     );
   });
 

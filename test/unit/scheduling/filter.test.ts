@@ -70,6 +70,11 @@ describe('fitNode', () => {
     });
     const formatted = need(1, { pool: 'dirs', mkfsOptions: ['-m', '1'] });
     expect(judge(node, [formatted]).rejection).to.deep.include({ why: 'mkfsOptions' });
+    const encryption = { type: 'luks2', keyFile: 'a' } as const;
+    expect(judge(node, [need(1, { pool: 'dirs', encryption })]).rejection).to.deep.include({
+      kind: 'no-devices',
+      why: 'encryption luks2',
+    });
     expect(refusal(node, [need(1, { pool: 'dirs' })])).to.equal('');
     expect(refusal(nodeFacts('n1', { dirs: poolFacts(100) }), [raw])).to.equal('');
   });
@@ -80,6 +85,16 @@ describe('fitNode', () => {
 
     expect(refusal(node, [need(5), need(4)])).to.equal('');
     expect(judge(node, [need(5), need(5)]).rejection).to.deep.include({ asked: 10, needed: 14 });
+  });
+
+  it('counts the header of each encrypted volume', () => {
+    const header = 16 * 1024 * 1024;
+    const node = nodeFacts('n1', { fast: poolFacts(2 * header + 9) });
+    const encryption = { type: 'luks2', keyFile: 'a' } as const;
+
+    expect(refusal(node, [need(5, { encryption }), need(4, { encryption })])).to.equal('');
+    const { rejection } = judge(node, [need(5, { encryption }), need(5, { encryption })]);
+    expect(rejection).to.deep.include({ asked: 10, needed: 2 * header + 10 });
   });
 
   it('refuses where no single piece is large enough', () => {

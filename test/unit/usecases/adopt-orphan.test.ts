@@ -1,10 +1,11 @@
 import { expect } from 'chai';
-import { bytes } from '../../../src/model/bytes.ts';
+import { bytes, MiB } from '../../../src/model/bytes.ts';
 import type { Claim, VolumeClass } from '../../../src/model/claim.ts';
 import { err } from '../../../src/model/result.ts';
 import {
   adoptable,
   adoptingSpec,
+  asClass,
   checkAdoptingClaim,
   checkAdoptingClass,
 } from '../../../src/usecases/adopt-orphan.ts';
@@ -60,6 +61,14 @@ describe('who may adopt an orphan', () => {
       expect(verdict.ok ? '' : verdict.error).to.include(why);
     });
   }
+
+  it('loses the header of an encrypted volume, and nothing of another', () => {
+    const encryption = { type: 'luks2', keyFile: 'a' } as const;
+    const large = { ...orphan, usableBytes: bytes(20 * MiB) };
+
+    expect(asClass(large, { encryption }).usableBytes).to.equal(4 * MiB);
+    expect(asClass(large, {})).to.deep.equal(large);
+  });
 
   it('gets a LocalVolume of the size of the orphan', () => {
     const parameters = checkAdoptingClass(orphan, 'fast', aClass('fast'));

@@ -80,6 +80,7 @@ describe('purging what nobody asks for', () => {
           return owner;
         },
       },
+      encryption: { ofOrphan: (own) => own },
       rowOf: (row) => (work) => {
         calls.push(`row ${row}`);
         return work();

@@ -107,6 +107,7 @@ describe('reconciling a volume', () => {
           await mkfs();
         },
       },
+      encryption: { ofVolume: (_, own) => own },
       events: {
         normal: (about, reason) => told.push(`${about.kind} ${reason}`),
         warning: (about, reason) => told.push(`${about.kind} ${reason}`),
