@@ -146,33 +146,37 @@ describe('the manifests', function () {
 
   describe('the broker, which any of them can take', () => {
     let objects: Rendered[];
-    const deploymentOf = (all: readonly Rendered[]): Rendered | undefined =>
-      all.find(({ kind }) => kind === 'Deployment');
+    const templateOf = (all: readonly Rendered[]) =>
+      all.find(({ kind }) => kind === 'Deployment')?.spec?.template;
+    const containerOf = (all: readonly Rendered[]) => templateOf(all)?.spec.containers[0];
 
     before(() => {
       objects = render('components/broker');
     });
 
     it('runs the same build, with settings that it understands', () => {
-      const [container] = deploymentOf(objects)?.spec?.template?.spec.containers ?? [];
+      const container = containerOf(objects);
       const [word = '', ...flags] = container?.args ?? [];
       const read = readSettings(commands[word]?.settings ?? {}, flags, {});
 
       expect(word).to.equal('broker');
       expect(read.ok ? [] : read.error).to.deep.equal([]);
-      const others = deploymentOf(render('overlays/own-scheduler'))?.spec?.template?.spec;
-      expect(container?.image).to.equal(others?.containers[0]?.image);
+      expect(container?.image).to.equal(containerOf(render('overlays/own-scheduler'))?.image);
     });
 
-    it('has a Service, an account and a catalog that can be read', () => {
-      const { template } = deploymentOf(objects)?.spec ?? {};
-      const service = objects.find(({ kind }) => kind === 'Service');
-      const account = objects.find(({ kind }) => kind === 'ServiceAccount');
-      const map = objects.find(({ kind }) => kind === 'ConfigMap');
-      const catalog = parseCatalog(map?.data?.['catalog.yaml'] ?? '');
+    const one = (kind: string): Rendered | undefined =>
+      objects.find((object) => object.kind === kind);
 
-      expect(template?.metadata.labels).to.include(service?.spec?.selector);
-      expect(template?.spec.serviceAccountName).to.equal(account?.metadata.name);
+    it('has a Service and an account', () => {
+      const template = templateOf(objects);
+
+      expect(template?.metadata.labels).to.include(one('Service')?.spec?.selector);
+      expect(template?.spec.serviceAccountName).to.equal(one('ServiceAccount')?.metadata.name);
+    });
+
+    it('has an example of a catalog, which can be read', () => {
+      const catalog = parseCatalog(one('ConfigMap')?.data?.['catalog.yaml'] ?? '');
+
       expect(catalog.ok ? [] : catalog.error).to.deep.equal([]);
     });
   });
