@@ -1,5 +1,7 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+
+import { loadAll } from 'js-yaml';
 
 import { runCommand } from '../../src/platform/run-command.ts';
 import { openCluster } from '../../src/kube/client.ts';
@@ -57,7 +59,7 @@ async function equip(
   const btrfs = await disks.add(1024);
   await runCommand('mkfs.btrfs', ['-q', btrfs]);
   const mounts = { '/run/berth-bench/btrfs': btrfs };
-  const agent = await berth.startHollowAgent(node, { mounts });
+  const agent = await berth.startHollowAgent(node, { mounts, env: agentEnvironment() });
   const folder = (path: string): string => berth.hollowFolder(node, path);
   mkdirSync(join(folder('/var/lib/berth'), 'pools/directory'), { recursive: true });
   const kube = new Kube(cluster);
@@ -75,6 +77,24 @@ async function equip(
     await closeAll();
   };
   return { cluster, berth, node, agent, watched, disks, folder, close };
+}
+
+interface DaemonSet {
+  readonly spec: {
+    readonly template: {
+      readonly spec: {
+        readonly containers: readonly { env: readonly { name: string; value?: string }[] }[];
+      };
+    };
+  };
+}
+
+/** What the manifest tells every agent, but for the name of its node. */
+function agentEnvironment(): Readonly<Record<string, string>> {
+  const file = join(import.meta.dirname, '../../manifests/base/node/daemonset.yaml');
+  const [{ spec }] = loadAll(readFileSync(file, 'utf8')) as [DaemonSet];
+  const given = spec.template.spec.containers.flatMap(({ env }) => env);
+  return Object.fromEntries(given.flatMap(({ name, value }) => (value ? [[name, value]] : [])));
 }
 
 async function specs(disks: LoopDisks): Promise<Readonly<Record<HostBackend, object>>> {
