@@ -15,6 +15,11 @@ export function residentMemory(program: Program): number {
   return statusOf(program, 'VmRSS');
 }
 
+/** The part of it that it shares with nobody and no file: what is left out is mostly Node.js itself. */
+export function ownMemory(program: Program): number {
+  return statusOf(program, 'RssAnon');
+}
+
 /** CPU time a process has used so far, in its own code and in the kernel, in milliseconds. */
 export function cpuMs(program: Program): number {
   const stat = readFileSync(`/proc/${pidOf(program)}/stat`, 'utf8');
