@@ -71,13 +71,22 @@ export function discoveryLoop(parts: NodeParts, config: NodeConfig, log: Log): D
   const lookSoon = (): void => looking.enqueue(lookKey);
   const watch = new DirectoryWatch(lookSoon);
 
+  /** What cannot be seen now is looked at closer: that says why. */
+  async function signsNow(directories: readonly string[]): Promise<string> {
+    try {
+      return await signsOf(directories);
+    } catch (error) {
+      return describeError(error);
+    }
+  }
+
   /** Without any pool of this kind it looks at nothing at all. */
   async function keepLooking(signal: AbortSignal): Promise<void> {
     let before = '';
     while (!signal.aborted) {
       const directories = pools().map(({ plan }) => plan.directory);
       watch.set(directories);
-      const signs = directories.length > 0 ? await signsOf(directories) : '';
+      const signs = directories.length > 0 ? await signsNow(directories) : '';
       if (signs !== before) {
         before = signs;
         lookSoon();

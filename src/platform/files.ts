@@ -6,12 +6,12 @@ export function errorCode(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException | undefined)?.code;
 }
 
-/** The value, or nothing where the file is not there. */
+/** The value, or nothing where the file is not there; one of sysfs can go with its device while it is read (ENODEV). */
 export async function ifThere<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (errorCode(error) === 'ENOENT') {
+    if (['ENOENT', 'ENODEV'].includes(errorCode(error) ?? '')) {
       return undefined;
     }
     throw error;

@@ -19,6 +19,16 @@ const oldestRefusedMs = 2 * 60_000;
 export function remembered(storage: StorageBackend, { signs, now }: Remembering): StorageBackend {
   let changes = 0;
 
+  /** Nothing where there are no signs to be read, as of a directory that is about to be made. */
+  async function seenNow(): Promise<string | undefined> {
+    const before = changes;
+    try {
+      return `${before} ${await signs()}`;
+    } catch {
+      return undefined;
+    }
+  }
+
   function kept<T>(
     look: (signal: AbortSignal) => Promise<T>,
     oldestOf: (value: T) => number,
@@ -26,14 +36,14 @@ export function remembered(storage: StorageBackend, { signs, now }: Remembering)
     let last: { readonly value: T; readonly seen: string; readonly until: number } | undefined;
     return async (signal) => {
       // Read before looking: what changes meanwhile is looked at again.
-      const seen = `${changes} ${await signs()}`;
-      if (last?.seen === seen && now() < last.until) {
+      const seen = await seenNow();
+      if (seen !== undefined && last?.seen === seen && now() < last.until) {
         return last.value;
       }
       last = undefined;
       const at = now();
       const value = await look(signal);
-      last = { value, seen, until: at + oldestOf(value) };
+      last = seen === undefined ? undefined : { value, seen, until: at + oldestOf(value) };
       return value;
     };
   }

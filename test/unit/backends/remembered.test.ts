@@ -7,7 +7,7 @@ import { rejection } from '../../support/rejection.ts';
 describe('a pool that is remembered', () => {
   const signal = new AbortController().signal;
   const minute = 60_000;
-  let signs: string;
+  let signs: string | undefined;
   let time: number;
   let looks: string[];
   let usage: () => Promise<PoolUsage>;
@@ -32,7 +32,13 @@ describe('a pool that is remembered', () => {
       find: async () => (looks.push('find'), undefined),
       ...{ ensure: acts, grow: acts, adopt: acts, attach: acts, remove: acts, removeStray: acts },
     };
-    pool = remembered(storage, { signs: async () => signs, now: () => time });
+    const readSigns = async (): Promise<string> => {
+      if (signs === undefined) {
+        throw new Error('it is not there');
+      }
+      return signs;
+    };
+    pool = remembered(storage, { signs: readSigns, now: () => time });
   });
 
   const look = async (): Promise<number> => {
@@ -107,6 +113,13 @@ describe('a pool that is remembered', () => {
     usage = async () => aUsage(8);
 
     expect((await pool.usage(signal)).free).to.equal(8);
+  });
+
+  it('is looked at each time where there are no signs', async () => {
+    signs = undefined;
+    const before = await look();
+
+    expect(await look()).to.be.greaterThan(before);
   });
 
   it('does not take a failure for an answer', async () => {
