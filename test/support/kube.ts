@@ -133,18 +133,18 @@ export class Kube {
 
   /** The PersistentVolume a claim is bound to, once it is. */
   async volumeOf(claim: string, timeoutMs = 20_000): Promise<PersistentVolume> {
-    const name = await waitFor(
+    return waitFor(
       `claim ${claim} to be bound`,
       async () => {
         const { spec, status } = await this.get<PersistentVolumeClaim>(
           'PersistentVolumeClaim',
           claim,
         );
-        return status?.phase === 'Bound' ? spec?.volumeName : undefined;
+        const name = status?.phase === 'Bound' ? spec?.volumeName : undefined;
+        return name ? this.get<PersistentVolume>('PersistentVolume', name) : undefined;
       },
       { timeoutMs },
     );
-    return this.get<PersistentVolume>('PersistentVolume', name);
   }
 
   /** The events about an object of that name. */
