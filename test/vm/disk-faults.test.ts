@@ -105,11 +105,16 @@ describe('the health of disks that really fail', function () {
       volumes: volumes.map((path) => ({ name: basename(path), pool: 'fast', path })),
     };
     const look = (): Promise<HealthPicture> => watch.look(places);
-    const until = (what: string, isSo: (picture: HealthPicture) => boolean) => {
+    const until = (
+      what: string,
+      isSo: (picture: HealthPicture) => boolean,
+      meanwhile?: () => Promise<unknown>,
+    ) => {
       let last: HealthPicture | undefined;
       return waitFor(
         what,
         async () => {
+          await meanwhile?.();
           last = await look();
           return isSo(last) ? last : undefined;
         },
@@ -143,10 +148,14 @@ describe('the health of disks that really fail', function () {
     await disk.becomes('error');
     await rejection(write());
 
-    const picture = await until('the filesystem and the kernel to tell of it', ({ troubles }) =>
-      ['WriteErrors', 'FilesystemErrors'].every((reason) =>
-        troubles.some((each) => each.reason === reason && each.state === 'failing'),
-      ),
+    // The filesystem notices at its next commit, or at the first use after that.
+    const picture = await until(
+      'the filesystem and the kernel to tell of it',
+      ({ troubles }) =>
+        ['WriteErrors', 'FilesystemErrors'].every((reason) =>
+          troubles.some((each) => each.reason === reason && each.state === 'failing'),
+        ),
+      () => write().catch(() => undefined),
     );
     expect(picture.pools.get('fast')?.state).to.equal('failing');
     expect(picture.devices).to.have.lengthOf(1);
