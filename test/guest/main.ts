@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 
 import { build } from 'esbuild';
 
+import type { Tally } from '../support/tally-reporter.ts';
 import { runInGuest } from './boot.ts';
 import { guestFiles, missingPrograms } from './files.ts';
 
@@ -101,7 +102,8 @@ async function main(): Promise<number> {
     console.error(`no guest can run without ${missing.join(', ')}: make prerequisites-guest`);
     if (process.env['CI'] === 'true') return 1;
     if (values.tally !== undefined) {
-      await writeFile(values.tally, JSON.stringify({ passed: 0, failed: 0, pending: 1 }));
+      const tally: Tally = { passed: 0, failed: 0, pending: 1, failures: [] };
+      await writeFile(values.tally, JSON.stringify(tally));
     }
     return 0;
   }
