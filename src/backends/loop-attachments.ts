@@ -1,6 +1,7 @@
 import { readlink, rm } from 'node:fs/promises';
 import { ensureLink, ifThere } from '../platform/files.ts';
 import { loopDevices, type LoopDevice } from '../platform/loop-devices.ts';
+import { setTrims } from '../platform/loop-trims.ts';
 import type { RunCommand } from '../platform/run-command.ts';
 import type { Image } from './loop-images.ts';
 import type { OwnImage } from './loop-lookup.ts';
@@ -28,6 +29,7 @@ export interface AttachmentOptions {
 export function loopAttachments(options: AttachmentOptions): LoopAttachments {
   const { runDir, allocation, run } = options;
   const devices = loopDevices(run);
+  const trims = allocation === 'sparse' ? 'passed' : 'dropped';
   const fresh = new Set<string>();
 
   /** The devices that hold the image; all of them must show its data, and all of it. */
@@ -48,8 +50,9 @@ export function loopAttachments(options: AttachmentOptions): LoopAttachments {
     const attached = fresh.delete(image.volume.name) ? [] : await devicesOf(image);
     const right = attached.find(({ path }) => path === before) ?? attached[0];
     if (right === undefined) {
-      return devices.attach(image.path, dataOffset);
+      return devices.attach(image.path, dataOffset, trims);
     }
+    void setTrims(right.path, trims);
     await devices.follow(right.path, image.volume.bytes);
     return right.path;
   }
@@ -57,9 +60,6 @@ export function loopAttachments(options: AttachmentOptions): LoopAttachments {
   async function attach(image: OwnImage): Promise<string> {
     const link = `${runDir}/${image.volume.name}`;
     const device = await deviceOf(image, await ifThere(readlink(link)));
-    // Not waited for: changing a queue takes the kernel some 20 ms, and nobody formats the volume
-    // before somebody else has read that it is ready.
-    void devices.passTrims(device, allocation === 'sparse');
     await ensureLink(link, device);
     return link;
   }

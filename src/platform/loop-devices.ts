@@ -1,9 +1,10 @@
 import type { BigIntStats } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { sharedLook } from '../usecases/one-at-a-time.ts';
+import { oneAtATime, sharedLook } from '../usecases/one-at-a-time.ts';
 import { refuseIfHeld } from './held.ts';
-import type { RunCommand } from './run-command.ts';
+import { devicesPassingTrims, setTrims, type Trims } from './loop-trims.ts';
+import { CommandError, type RunCommand } from './run-command.ts';
 import { sleep } from './sleep.ts';
 
 /** A loop device that has a file behind it. */
@@ -23,14 +24,15 @@ export interface LoopDevices {
   /** Every loop device that has a file behind it. */
   list(): Promise<readonly LoopDevice[]>;
   /** Puts the file, from `offset` to its end, behind a free device. @returns its path */
-  attach(file: string, offset: number): Promise<string>;
+  attach(file: string, offset: number, trims: Trims): Promise<string>;
   /** Makes sure that the device shows `bytes`, to whoever uses it, once its file has grown to that. */
   follow(device: string, bytes: number): Promise<void>;
   /** Takes the file away from the device. @throws Error while somebody uses the device */
   detach(device: LoopDevice): Promise<void>;
-  /** Whether blocks that the user of the device trims are given back to the file's filesystem. Never throws. */
-  passTrims(device: string, pass: boolean): Promise<void>;
 }
+
+/** So often another number is looked for that passes trims on: somebody else may be faster. */
+const mostTries = 3;
 
 /** The device and inode of a file: what a loop device really holds on to. */
 export function fileIdentity({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): string {
@@ -43,13 +45,21 @@ export function fileIdentity({ dev, ino }: Pick<BigIntStats, 'dev' | 'ino'>): st
 const columns = 'NAME,BACK-FILE,BACK-INO,BACK-MAJ:MIN,OFFSET,SIZELIMIT';
 
 export function loopDevices(run: RunCommand): LoopDevices {
+  const nextPassing = devicesPassingTrims();
+  const inTurn = oneAtATime();
   const list = sharedLook(async () => {
     const text = await run('losetup', ['--list', '--json', '--output', columns]);
     return parseDevices(text);
   });
 
-  async function attach(file: string, offset: number): Promise<string> {
-    const device = await attachTo(file, offset);
+  async function attach(file: string, offset: number, trims: Trims): Promise<string> {
+    const device =
+      trims === 'passed' ? await attachPassing(file, offset) : await attachTo(file, offset);
+    if (trims === 'dropped') {
+      // Not waited for: changing a queue takes the kernel some 20 ms, and nobody formats the
+      // volume before somebody else has read that it is ready.
+      void setTrims(device, trims);
+    }
     // The number may have had a file before whose device somebody made read-only: that stays.
     if ((await readFile(`/sys/block/${basename(device)}/ro`, 'utf8')).trim() !== '0') {
       await run('blockdev', ['--setrw', device]);
@@ -57,13 +67,46 @@ export function loopDevices(run: RunCommand): LoopDevices {
     return device;
   }
 
+  async function attachPassing(file: string, offset: number): Promise<string> {
+    const found = await attachTo(file, offset);
+    if (await setTrims(found, 'passed')) {
+      return found;
+    }
+    const better = await inTurn(() => attachToAnother(file, offset));
+    if (better === undefined) {
+      return found;
+    }
+    await run('losetup', ['--detach', found]);
+    return better;
+  }
+
+  /** @returns undefined where somebody else was faster with every number tried */
+  async function attachToAnother(file: string, offset: number): Promise<string | undefined> {
+    for (let tries = 0; tries < mostTries; tries += 1) {
+      const device = await nextPassing();
+      try {
+        await losetup(file, offset, [device]);
+        return device;
+      } catch (error) {
+        if (!(error instanceof CommandError)) {
+          throw error;
+        }
+      }
+    }
+    return undefined;
+  }
+
   async function attachTo(file: string, offset: number): Promise<string> {
-    const args = ['--find', '--show', '--offset', String(offset), file];
+    return (await losetup(file, offset, ['--find', '--show'])).trim();
+  }
+
+  async function losetup(file: string, offset: number, to: readonly string[]): Promise<string> {
+    const args = ['--offset', String(offset), ...to, file];
     try {
       // Past the page cache, so that every byte is cached once and not twice.
-      return (await run('losetup', ['--direct-io=on', ...args])).trim();
+      return await run('losetup', ['--direct-io=on', ...args]);
     } catch {
-      return (await run('losetup', args)).trim();
+      return run('losetup', args);
     }
   }
 
@@ -97,7 +140,7 @@ export function loopDevices(run: RunCommand): LoopDevices {
     );
   }
 
-  return { list, attach, follow, detach, passTrims };
+  return { list, attach, follow, detach };
 }
 
 function parseDevices(text: string): readonly LoopDevice[] {
@@ -112,15 +155,4 @@ function parseDevices(text: string): readonly LoopDevice[] {
     offset: Number(row['offset']),
     sizeLimit: Number(row['sizelimit']),
   }));
-}
-
-async function passTrims(device: string, pass: boolean): Promise<void> {
-  const queue = `/sys/block/${basename(device)}/queue`;
-  try {
-    const most = pass ? await readFile(`${queue}/discard_max_hw_bytes`, 'utf8') : '0';
-    await writeFile(`${queue}/discard_max_bytes`, most.trim());
-  } catch {
-    // A read-only /sys. Pools count holes in images as promised space anyway, so all that is
-    // lost is that an image keeps, or gives back, exactly the blocks it should.
-  }
 }

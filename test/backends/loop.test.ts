@@ -62,6 +62,14 @@ describe('the loop backend', () => {
 
     afterEach(() => ground.cleanUp());
 
+    async function trimsAreDropped(device: string): Promise<void> {
+      const limit = `/sys/block/${basename(device)}/queue/discard_max_bytes`;
+      await waitFor('trims to be dropped', async () => (await readFile(limit, 'utf8')) === '0\n', {
+        timeoutMs: 5_000,
+        intervalMs: 5,
+      });
+    }
+
     it('makes a block device of exactly the usable size', async () => {
       const backend = ground.open();
       await backend.ensure(one, signal);
@@ -81,7 +89,7 @@ describe('the loop backend', () => {
         return said;
       });
       await ground.open().ensure(one, signal);
-      const device = await attaching.attach(image('pvc-1'), MiB);
+      const device = await attaching.attach(image('pvc-1'), MiB, 'dropped');
 
       expect((await runCommand('blockdev', ['--getro', device])).trim()).to.equal('0');
     });
@@ -98,14 +106,28 @@ describe('the loop backend', () => {
       const backend = ground.open();
       await backend.ensure(one, signal);
       const path = await backend.attach(one, signal);
-      const limit = `/sys/block/${basename(await realpath(path))}/queue/discard_max_bytes`;
-      await waitFor('the limit', async () => (await readFile(limit, 'utf8')) === '0\n', {
-        timeoutMs: 5_000,
-        intervalMs: 5,
-      });
+      await trimsAreDropped(await realpath(path));
       await runCommand('mkfs.ext4', ['-q', path]);
 
       expect((await stat(image('pvc-1'))).blocks * 512).to.be.at.least(5 * MiB);
+    });
+
+    it('gives the blocks of a sparse image back when its user trims them, whoever had the device number before', async () => {
+      const before = ground.open();
+      await before.ensure(one, signal);
+      const number = await realpath(await before.attach(one, signal));
+      await trimsAreDropped(number);
+      await before.remove(one, 'none', signal);
+      const sparse = ground.open({ allocation: 'sparse' });
+      await sparse.ensure(two, signal);
+      const path = await sparse.attach(two, signal);
+      await runCommand('dd', ['if=/dev/urandom', `of=${path}`, 'bs=1M', 'count=4', 'conv=fsync']);
+      const written = (await stat(image('pvc-2'))).blocks * 512;
+      await runCommand('blkdiscard', [path]);
+
+      expect(written).to.be.at.least(4 * MiB);
+      expect((await stat(image('pvc-2'))).blocks * 512).to.be.below(MiB);
+      expect(await ground.devices()).to.have.length(1);
     });
 
     it('attaches to one device only, however often and by whomever it is asked', async () => {
