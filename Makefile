@@ -14,7 +14,7 @@ INSTALLED := node_modules/.package-lock.json
 ROLES := dist/berth.js
 
 .PHONY: help build lint test test-unit test-integration test-harness test-vm e2e chaos bench demo \
-  prerequisites prerequisites-nodes prerequisites-guest cluster-up cluster-down cluster-status coverage clean
+  prerequisites prerequisites-nodes prerequisites-guest prerequisites-bench cluster-up cluster-down cluster-status coverage clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | awk -F '|' '{ printf "  %-20s %s\n", $$1, $$2 }'
@@ -51,7 +51,7 @@ e2e: build prerequisites-nodes ## with real kubelets and disks
 chaos: build prerequisites ## kill everything anywhere: SEED=n DURATION=seconds KILLS=n
 	@$(TSX) test/chaos/main.ts --duration $(DURATION) $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
 
-bench: build prerequisites ## measure; prints a table, writes test/bench/results.json
+bench: build prerequisites-bench ## measure; prints a table, writes test/bench/results.json
 	$(TSX) test/bench/main.ts
 
 demo: node_modules prerequisites-nodes $(ROLES) ## all of Berth on a local cluster; DEMO_ONCE=1 ends by itself
@@ -67,6 +67,9 @@ prerequisites: ## install what a local control plane needs
 
 prerequisites-nodes: ## install what local nodes with real containers need too
 	@test/cluster/prerequisites.sh nodes
+
+prerequisites-bench: prerequisites ## install what measuring needs too
+	@test/cluster/install.sh fio
 
 prerequisites-guest: ## install what a virtual machine for tests needs
 	@test/cluster/prerequisites.sh guest

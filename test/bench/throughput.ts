@@ -3,25 +3,25 @@ import { basename, dirname, join } from 'node:path';
 
 import { MiB } from '../../src/model/bytes.ts';
 import type { BackendGround } from './backend-ground.ts';
-import { copyTimes, type Place } from './copy.ts';
 import type { Figures } from './figures.ts';
+import { copyTimes, patterns, type Place } from './fio.ts';
 import { makeVolume, newVolumeName, removeVolume } from './volumes.ts';
 
 const size = 128;
 const rounds = 9;
 const sectorBytes = 512;
 
-/** Writing and reading all of a volume, past the page cache, beside the same blocks of what it was cut from. */
+/** Writing and reading a volume, past the page cache, beside the same blocks of what it was cut from. */
 export async function measureThroughput(ground: BackendGround, figures: Figures): Promise<void> {
   for (const backend of ['partition', 'device', 'loop'] as const) {
     const name = newVolumeName();
     await makeVolume(ground, backend, name, size);
     const volume = await realpath(join(ground.folder('/run/berth'), 'volumes', name));
     const raw = await (backend === 'loop' ? imageOf(ground, volume) : diskOf(volume));
-    for (const direction of ['write', 'read'] as const) {
-      const times = await copyTimes({ raw, volume, direction, mebibytes: size, rounds });
-      const baseline = { name: `io.${backend}.raw.${direction}`, times: times.raw };
-      figures.addPair(`io.${backend}.${direction}`, times.volume, baseline);
+    for (const pattern of patterns) {
+      const times = await copyTimes({ raw, volume, pattern, mebibytes: size, rounds });
+      const baseline = { name: `io.${backend}.raw.${pattern}`, times: times.raw };
+      figures.addPair(`io.${backend}.${pattern}`, times.volume, baseline);
     }
     await removeVolume(ground, name);
   }

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 
 import { runCommand } from '../../src/platform/run-command.ts';
 import { Figures } from '../bench/figures.ts';
-import { copyTimes } from '../bench/copy.ts';
+import { copyTimes, patterns } from '../bench/fio.ts';
 import { diskOfGuest } from './ground.ts';
 import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
 
@@ -75,10 +75,10 @@ describe('the lvm backend, measured', function () {
     await backend.ensure(one, signal);
     const volume = await backend.attach(one, signal);
     const raw = { path: await diskOfGuest('ssd-c'), atMebibytes: 0 };
-    for (const direction of ['write', 'read'] as const) {
-      const times = await copyTimes({ raw, volume, direction, mebibytes, rounds });
-      const baseline = { name: `io.lvm.disk.${direction}`, times: times.raw };
-      figures.addPair(`io.lvm.${direction}`, times.volume, baseline);
+    for (const pattern of patterns) {
+      const times = await copyTimes({ raw, volume, pattern, mebibytes, rounds });
+      const baseline = { name: `io.lvm.disk.${pattern}`, times: times.raw };
+      figures.addPair(`io.lvm.${pattern}`, times.volume, baseline);
     }
   });
 });
