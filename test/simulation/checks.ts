@@ -3,6 +3,7 @@ import type { Pod } from '../../src/kube/objects.ts';
 import type { Change, Stored } from './api-server.ts';
 import { claimNames, View } from './cluster-objects.ts';
 import type { Disk, Image } from './disk.ts';
+import { growthViolations } from './growth.ts';
 import type { Simulation } from './simulation.ts';
 
 /** What must hold at every moment; the first thing that does not ends the simulation. */
@@ -26,6 +27,7 @@ export class Checks {
       this.#isDirty = false;
       this.#checkDisks();
       this.#checkVolumes();
+      growthViolations(this.#simulation).forEach((violation) => this.#violate(violation));
     }
     const [first] = this.#violations;
     if (first !== undefined) {

@@ -31,7 +31,8 @@ function bindingSteps(server: ApiServer, now: View, claim: Claim): Step[] {
       volume.status?.phase === 'Bound'
         ? step(`binds ${name} to ${volume.metadata.name}`, () => {
             server.patch(path, { spec: { volumeName: volume.metadata.name } });
-            server.patch(`${path}/status`, { status: { phase: 'Bound' } });
+            const capacity = volume.spec?.capacity;
+            server.patch(`${path}/status`, { status: { phase: 'Bound', capacity } });
           })
         : setPhase(server, bound, 'Bound'),
     );

@@ -13,11 +13,25 @@ interface Mistake extends Mutation {
   readonly history?: readonly Timed[];
 }
 
+const growth = { do: 'grow claim', which: 0, mebibytes: 8, afterMs: 20_000 } as const;
+
+function makePod(pod: number): Timed {
+  return { do: 'make pod', pod, claims: [pod], way: 'extender', node: 0, afterMs: 0 };
+}
+
+/** A volume that asks for no more than it has. */
+function grownAlready(volume: LocalVolume | undefined): LocalVolume | undefined {
+  const { spec, status } = volume ?? {};
+  return volume && spec && status?.bytes !== undefined
+    ? { ...volume, spec: { ...spec, bytes: status.bytes } }
+    : volume;
+}
+
 /** Mistakes that the simulation has to find, or it proves nothing. */
 const mistakes: Readonly<Record<string, Mistake>> = {
   'the agent does not wait for control’s finalizer': {
     history: [
-      { do: 'make pod', pod: 0, claims: [0], way: 'extender', node: 0, afterMs: 0 },
+      makePod(0),
       { do: 'delete pod', which: 0, afterMs: 10_000 },
       { do: 'delete volume', which: 0, afterMs: 5_000 },
     ],
@@ -51,6 +65,37 @@ const mistakes: Readonly<Record<string, Mistake>> = {
   },
   'control binds without making volumes': {
     control: (parts) => ({ ...parts, provision: async () => ok(undefined) }),
+  },
+  'control promises growth for which there is no room': {
+    history: [makePod(0), { ...growth, mebibytes: 60 }],
+    control: (parts) => {
+      const { ledger } = parts;
+      const reserve = ledger.reserve.bind(ledger);
+      ledger.reserve = (wanted) =>
+        wanted.some(({ claimUid }) => claimUid.endsWith('+growth'))
+          ? ok(undefined)
+          : reserve(wanted);
+      return parts;
+    },
+  },
+  'control tells of growth before the agent has grown': {
+    history: [makePod(0), growth],
+    control: (parts) => {
+      const get = (name: string): LocalVolume | undefined => {
+        const volume = parts.volumes.get(name);
+        const status = { ...volume?.status, bytes: volume?.spec.bytes };
+        return volume && ({ ...volume, status } as LocalVolume);
+      };
+      const volumes = { ...parts.forGrowth.volumes, get };
+      return { ...parts, forGrowth: { ...parts.forGrowth, volumes } };
+    },
+  },
+  'the agent does not grow what has been promised': {
+    history: [makePod(0), growth],
+    agent: (parts) => {
+      const get = (name: string): LocalVolume | undefined => grownAlready(parts.volumes.get(name));
+      return { ...parts, volumes: { ...parts.volumes, get } };
+    },
   },
   'control forgets to publish': {
     control: (parts) => {

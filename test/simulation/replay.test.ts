@@ -7,7 +7,7 @@ import { perform } from './user.ts';
 describe('A seed', () => {
   it('gives the same history to the last step', async function () {
     this.timeout(120_000);
-    for (const plan of fc.sample(aPlan, { numRuns: 5, seed: 3 })) {
+    for (const plan of fc.sample(aPlan, { numRuns: 5, seed: 4 })) {
       const traces: string[] = [];
       for (let i = 0; i < 2; i += 1) {
         const simulation = new Simulation(plan);

@@ -9,6 +9,7 @@ import {
   type StoredPod,
   View,
 } from './cluster-objects.ts';
+import { growthLeft } from './growth.ts';
 import type { Simulation } from './simulation.ts';
 import { nodeNames } from './user.ts';
 
@@ -21,6 +22,7 @@ export function unsettled(simulation: Simulation): readonly string[] {
     ...persistentVolumesLeft(now),
     ...claimsLeft(now),
     ...now.pods().flatMap((pod) => podLeft(simulation, now, pod)),
+    ...growthLeft(simulation, (node, pool) => freeIn(simulation, node, pool)),
     ...wrongFigures(simulation),
   ];
 }

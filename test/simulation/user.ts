@@ -44,6 +44,7 @@ export type Action =
       readonly node: number;
     }
   | { readonly do: 'delete pod' | 'delete claim' | 'make claim'; readonly which: number }
+  | { readonly do: 'grow claim'; readonly which: number; readonly mebibytes: number }
   | { readonly do: 'delete pod and claims'; readonly which: number }
   | { readonly do: 'delete volume' | 'delete persistent volume'; readonly which: number }
   | { readonly do: 'relabel node'; readonly node: number }
@@ -93,6 +94,14 @@ const anAction: fc.Arbitrary<Action> = fc.oneof(
       which: aNumber,
     }),
   },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: just('grow claim'),
+      which: aNumber,
+      mebibytes: fc.integer({ min: 1, max: 24 }),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: just('relabel node'), node: fc.nat({ max: 2 }) }) },
   { weight: 1, arbitrary: fc.record({ do: just('grow pool'), pool: just('fast', 'slow') }) },
   { weight: 3, arbitrary: fc.record({ do: just('kill'), process: aProcess }) },
@@ -120,6 +129,9 @@ export function perform(simulation: Simulation, action: Action): void {
       break;
     case 'make claim':
       makeClaim(simulation, action.which);
+      break;
+    case 'grow claim':
+      growClaim(simulation, action);
       break;
     case 'delete pod':
       remove(simulation, 'pods', `p${action.which}`);
@@ -206,6 +218,22 @@ function removeWithClaims(simulation: Simulation, pod: string): void {
   remove(simulation, 'pods', pod);
   for (const { persistentVolumeClaim } of object?.spec?.volumes ?? []) {
     remove(simulation, 'persistentvolumeclaims', persistentVolumeClaim?.claimName ?? '');
+  }
+}
+
+/** The API server takes this of claims that are bound, and of no other. */
+function growClaim(
+  { server }: Simulation,
+  { which, mebibytes }: Extract<Action, { do: 'grow claim' }>,
+): void {
+  const bound = new View(server).claims().filter(({ status }) => status?.phase === 'Bound');
+  const claim = bound[which % Math.max(1, bound.length)];
+  if (claim !== undefined) {
+    const size = Number.parseInt(claim.spec?.resources?.requests?.['storage'] ?? '', 10);
+    const requests = { storage: `${size + mebibytes}Mi` };
+    server.patch(pathOf('persistentvolumeclaims', claim.metadata.name), {
+      spec: { resources: { requests } },
+    });
   }
 }
 
