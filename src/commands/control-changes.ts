@@ -1,5 +1,6 @@
 import type { ClusterState } from '../kube/cluster-state.ts';
 import type { LocalVolumeObject } from '../kube/custom-objects.ts';
+import { toLocalVolume } from '../kube/local-volumes.ts';
 import { keyOf, type PersistentVolumeClaim } from '../kube/objects.ts';
 import { provisionedByAnnotation, provisioner, selectedNodeAnnotation } from '../model/names.ts';
 import { parsePod, type PodObject } from '../model/pod.ts';
@@ -33,7 +34,7 @@ export function mayExpand({ spec = {}, status = {} }: PersistentVolumeClaim): bo
   return Boolean(spec.volumeName) && !isSettled;
 }
 
-/** Volumes that grow, and claims that ask for it. */
+/** Volumes that grow, and claims that ask for it. News of the three objects comes in any order. */
 export function listenToGrowth({ state }: ControlParts, enqueue: Enqueue): void {
   state.claims.onChange((_before, after) => {
     if (after && mayExpand(after)) {
@@ -41,15 +42,26 @@ export function listenToGrowth({ state }: ControlParts, enqueue: Enqueue): void 
     }
   });
   state.localVolumes.onChange((before, after) => {
-    if (after && sizes(before) !== sizes(after)) {
+    if (after && growthOf(before) !== growthOf(after)) {
       const { namespace, name } = after.spec.claimRef;
       enqueue('expand', `${namespace}/${name}`);
     }
   });
+  state.persistentVolumes.onChange((before, after) => {
+    const { claimRef, capacity } = after?.spec ?? {};
+    if (claimRef && capacity?.['storage'] !== before?.spec?.capacity?.['storage']) {
+      enqueue('expand', `${claimRef.namespace}/${claimRef.name}`);
+    }
+  });
 }
 
-function sizes(volume: LocalVolumeObject | undefined): string {
-  return JSON.stringify([volume?.spec.bytes, volume?.status?.bytes, volume?.status?.phase]);
+/** What of a volume tells whether it may grow, or has. */
+function growthOf(volume: LocalVolumeObject | undefined): string {
+  if (volume === undefined) {
+    return '';
+  }
+  const { published, spec, status } = toLocalVolume(volume);
+  return JSON.stringify([published, spec.bytes, status.bytes, status.phase]);
 }
 
 /** Only a node with more to give than before is worth waking anybody. */

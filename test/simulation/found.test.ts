@@ -35,4 +35,21 @@ describe('What histories have found once', () => {
     expect(now.pods().map(({ status }) => status?.phase)).to.deep.equal(['Running']);
     expect(now.persistentVolumes()[0]?.metadata.uid).not.to.equal(first?.metadata.uid);
   });
+
+  it('grows a claim that asked for more before news of its PersistentVolume came', async () => {
+    const simulation = new Simulation({ seed: 1, faults: noFaults, schedulers: 1 });
+    const { world, server } = simulation;
+    simulation.lateMs = (process, resource) =>
+      process.startsWith('control') && resource === 'persistentvolumes' ? 10_000 : 0;
+    const now = new View(server);
+    const isBound = () => now.claims().some(({ status }) => status?.phase === 'Bound');
+    await world.run(world.now + 10_000);
+
+    perform(simulation, { do: 'make pod', pod: 0, claims: [0], way: 'extender', node: 0 });
+    await world.run(world.now + 60_000, isBound);
+    perform(simulation, { do: 'grow claim', which: 0, mebibytes: 2 });
+    await world.run(world.now + 60_000);
+
+    expect(now.claim('c0')?.status?.capacity?.['storage']).to.equal('32Mi');
+  });
 });
