@@ -95,8 +95,12 @@ export function listenToRoom(
     }
   });
   state.localVolumes.onChange((before, after) => {
-    if (!after && before) {
-      onRoom(before.spec.node);
+    const { node, pool } = (after ?? before)?.spec ?? { node: '', pool: '' };
+    // A volume that grows takes room away for a moment, until the report that has counted it is here:
+    // who was refused meanwhile has to hear of that.
+    const isMore = hasGrown(node, pool);
+    if (!after || isMore) {
+      onRoom(node);
     }
   });
   nodes.onReturn(onRoom);

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { MiB } from '../../src/model/bytes.ts';
 import { Simulation } from './simulation.ts';
 import { View } from './cluster-objects.ts';
 import { perform } from './user.ts';
@@ -51,5 +52,28 @@ describe('What histories have found once', () => {
     await world.run(world.now + 60_000);
 
     expect(now.claim('c0')?.status?.capacity?.['storage']).to.equal('32Mi');
+  });
+
+  it('grows a claim that was refused while another one’s growth was not in a report yet', async () => {
+    const simulation = new Simulation({ seed: 1, faults: noFaults, schedulers: 1 });
+    const { world, server } = simulation;
+    simulation.lateMs = (process, resource) =>
+      process.startsWith('control') && resource === 'nodes' ? 700 : 0;
+    const now = new View(server);
+    const sizeOf = (claim: string) => now.claim(claim)?.status?.capacity?.['storage'];
+    await world.run(world.now + 20_000);
+
+    perform(simulation, { do: 'make pod', pod: 0, claims: [3, 4], way: 'extender', node: 0 });
+    await world.run(world.now + 60_000);
+    perform(simulation, { do: 'grow claim', which: 0, mebibytes: 8 });
+    const hasGrown = () =>
+      now
+        .volumes()
+        .some(({ spec, status }) => spec.claimRef.name === 'c3' && status?.bytes === 20 * MiB);
+    await world.run(world.now + 60_000, () => hasGrown());
+    perform(simulation, { do: 'grow claim', which: 1, mebibytes: 20 });
+    await world.run(world.now + 60_000);
+
+    expect(sizeOf('c4')).to.equal('40Mi');
   });
 });

@@ -51,6 +51,21 @@ function promisedTooMuch(now: View, { node, pool, limit, images }: Disk): string
   return sum > limit ? [`pool ${pool} of ${node} has promised ${sum} of ${limit}`] : [];
 }
 
+/**
+ * What is kept in a pool for growth that will not come: its volume was deleted by hand while its claim lives. It comes
+ * free with the volume, since an agent may have been growing it at that moment.
+ */
+export function keptForNothing(simulation: Simulation, node: string, pool: string): number {
+  const going = new View(simulation.server)
+    .volumes()
+    .filter((volume) => isDeleting(volume) && volume.spec.node === node);
+  return going.reduce((sum, volume) => {
+    const image = volume.spec.pool === pool ? imageOf(simulation, volume) : undefined;
+    const wanted = imageBytesFor(bytes(volume.spec.bytes));
+    return sum + (image ? Math.max(0, wanted - image.allocatedBytes) : 0);
+  }, 0);
+}
+
 /** Claims that do not have what they ask for, although there is room for it. */
 export function growthLeft(
   simulation: Simulation,

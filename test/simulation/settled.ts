@@ -9,7 +9,7 @@ import {
   type StoredPod,
   View,
 } from './cluster-objects.ts';
-import { growthLeft } from './growth.ts';
+import { growthLeft, keptForNothing } from './growth.ts';
 import type { Simulation } from './simulation.ts';
 import { nodeNames } from './user.ts';
 
@@ -149,8 +149,9 @@ function wrongFigures(simulation: Simulation): string[] {
       const told = Object.keys(parts.nodes.node(node)?.labels ?? {}).map(poolOfLabel);
       return ['fast', 'slow'].flatMap((pool) => {
         const room = parts.ledger.room({ node, pool });
-        const free = freeIn(simulation, node, pool);
-        const isRight = (room?.free ?? 0) === free && (room?.inFlight ?? 0) === 0;
+        const kept = keptForNothing(simulation, node, pool);
+        const free = Math.max(0, freeIn(simulation, node, pool) - kept);
+        const isRight = (room?.free ?? 0) === free && (room?.inFlight ?? kept) === kept;
         const isTold = room === undefined || told.includes(pool);
         return isRight && isTold
           ? []
