@@ -21,6 +21,7 @@ import { waiter } from '../kube/waiter.ts';
 import { hostnameLabel } from '../model/names.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { sleep } from '../platform/sleep.ts';
+import { BindLag } from '../scheduling/bind-lag.ts';
 import { Holds } from '../scheduling/holds.ts';
 import { Ledger } from '../scheduling/ledger.ts';
 import { BindLoad } from '../usecases/bind-load.ts';
@@ -95,6 +96,7 @@ export function controlParts(
     lookup: clusterLookup(state, api, poolRules),
     liveLookup: clusterLookup(state, api, poolRules, true),
     holds: new Holds(ring),
+    lag: new BindLag(),
     load: new BindLoad(ring),
     changes,
     events: eventSink({ api, log, now, component: 'berth-control' }),

@@ -2,12 +2,13 @@ import { claimText } from '../model/claim.ts';
 import { describeError } from '../model/errors.ts';
 import type { Pod } from '../model/pod.ts';
 import { err, ok, type Result } from '../model/result.ts';
+import type { BindLag } from '../scheduling/bind-lag.ts';
 import type { Holds } from '../scheduling/holds.ts';
 import { matchesTerms } from '../scheduling/node-affinity.ts';
 import type { Pin } from '../scheduling/needs.ts';
 import type { BindLoad } from './bind-load.ts';
 import type { Lookup, NodeReader, PodStore } from './cluster.ts';
-import type { EventSink, ObjectRef } from './ports.ts';
+import type { EventSink, Now, ObjectRef } from './ports.ts';
 import type { Provision } from './provision.ts';
 import { refuseNewVolumes } from './refuse-new-volumes.ts';
 import { resolveNeeds, type ResolvedPod, type UnboundClaim } from './resolve-needs.ts';
@@ -25,9 +26,11 @@ export interface BindPorts {
   readonly lookup: Lookup;
   readonly nodes: NodeReader;
   readonly holds: Holds;
+  readonly lag: BindLag;
   readonly load: BindLoad;
   readonly provision: Provision;
   readonly events: EventSink;
+  readonly now: Now;
   readonly sleep: (ms: number) => Promise<void>;
 }
 
@@ -58,6 +61,7 @@ export function bindPod(ports: BindPorts): BindPod {
 }
 
 async function bindOnce(request: BindRequest, ports: BindPorts): Promise<Result<void, string>> {
+  ports.lag.bindCame(request.uid, ports.now());
   ports.holds.settle(request.uid, request.node);
   try {
     const result = await tryBind(request, ports);

@@ -9,6 +9,7 @@ import {
   type Rejection,
   type Verdict,
 } from '../scheduling/filter.ts';
+import type { BindLag } from '../scheduling/bind-lag.ts';
 import type { Holds, Place } from '../scheduling/holds.ts';
 import type { PodNeeds } from '../scheduling/needs.ts';
 import type { BindLoad } from './bind-load.ts';
@@ -31,17 +32,13 @@ export interface FilterPorts {
   readonly lookup: Lookup;
   readonly nodes: NodeReader;
   readonly holds: Holds;
+  readonly lag: BindLag;
   readonly load: Pick<BindLoad, 'running'>;
   readonly now: Now;
   /** Resolves at the next end of a hold or a bind, or after `ms`. */
   readonly nextChange: (ms: number) => Promise<void>;
 }
 
-/**
- * How long a filtered pod holds room while its bind is awaited. The bind mostly comes within some
- * milliseconds; where a thousand pods come at once, both programs are busy.
- */
-const holdMs = 1_000;
 /**
  * kube-scheduler goes on filtering while its binds run, without a limit. With hundreds of them
  * open none is answered in time; with this many the agents and the API server are busy.
@@ -50,10 +47,11 @@ const manyBinds = 48;
 /** How long a filter lets that many binds catch up; a pod is never held up for longer. */
 const catchUpMs = 2_000;
 /**
- * How long a filter waits for the binds of others, when nothing is left for it otherwise. Holds
- * whose bind has not come lapse before; those that are being bound become volumes mostly.
+ * How many times a hold's length a filter waits for the binds of others, when nothing is left for it
+ * otherwise. Holds whose bind has not come lapse before; those that are being bound become volumes
+ * mostly.
  */
-const patienceMs = 3 * holdMs;
+const patience = 3;
 
 const nothing: PodNeeds = { volumes: [], pins: [] };
 
@@ -81,7 +79,8 @@ export function filterNodes(ports: FilterPorts): FilterNodes {
     const asked = { pod, needs, groups, nodeNames };
     // What it held after an earlier attempt must not stand in its own way.
     ports.holds.end(pod.uid);
-    const deadline = ports.now() + patienceMs;
+    const { holdMs } = ports.lag;
+    const deadline = ports.now() + patience * holdMs;
     let judged = judge(asked, ports, true);
     while (judged.places.length === 0 && judged.heldBack) {
       const left = deadline - ports.now();
@@ -92,6 +91,7 @@ export function filterNodes(ports: FilterPorts): FilterNodes {
     }
     if (groups.length > 0 && judged.places.length > 0) {
       ports.holds.put(pod.uid, judged.places, ports.now() + holdMs);
+      ports.lag.filtered(pod.uid, ports.now());
     }
     return judged.answer;
   };

@@ -40,7 +40,7 @@ const catalog = {
       plans: [
         plan('set', { size: '16Mi', cpu: '10m' }),
         plan('larger-set', { size: '32Mi' }),
-        plan('huge-set', { size: '10Gi', patience: '3s' }),
+        plan('huge-set', { size: '10Gi', patience: '30s' }),
       ],
     },
   ],

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
 import { ok } from '../../../src/model/result.ts';
 import { BindLoad } from '../../../src/usecases/bind-load.ts';
+import { BindLag } from '../../../src/scheduling/bind-lag.ts';
 import { Holds } from '../../../src/scheduling/holds.ts';
 import { bindPod, type BindPod } from '../../../src/usecases/bind-pod.ts';
 import { provision } from '../../../src/usecases/provision.ts';
@@ -38,7 +39,7 @@ describe('bindPod', () => {
     const { ledger, nodes, volumes, persistentVolumes, pods, lookup, eventSink } = cluster;
     const made = { ledger, nodes, volumes, persistentVolumes, log: silentLog };
     bind = bindPod({
-      ...{ pods, lookup, nodes, holds, load, events: eventSink },
+      ...{ pods, lookup, nodes, holds, lag: new BindLag(), load, events: eventSink, now: () => 0 },
       provision: provision({ ...made, readyTimeoutMs: 1_000 }),
       sleep: async (ms) => {
         sleeps.push(ms);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { bytes } from '../../../src/model/bytes.ts';
+import { BindLag } from '../../../src/scheduling/bind-lag.ts';
 import { Holds } from '../../../src/scheduling/holds.ts';
 import { filterNodes, judgeNodes } from '../../../src/usecases/filter-nodes.ts';
 import { aClaim, aClass, aPod, aVolume } from '../../support/facts.ts';
@@ -11,6 +12,7 @@ const second = aPod('second', ['two']);
 describe('filterNodes', () => {
   let cluster: FakeCluster;
   let holds: Holds;
+  let lag: BindLag;
   let load: { running: number };
   let now: number;
   let pauses: number[];
@@ -23,6 +25,7 @@ describe('filterNodes', () => {
     cluster.classes.set('fast', aClass('fast'));
     cluster.put(aClaim('one', 40), aClaim('two', 40));
     holds = new Holds();
+    lag = new BindLag();
     load = { running: 0 };
     now = 0;
     pauses = [];
@@ -37,7 +40,7 @@ describe('filterNodes', () => {
       meanwhile();
     };
     const { lookup, nodes } = cluster;
-    return { lookup, nodes, holds, load, now: () => now, nextChange };
+    return { lookup, nodes, holds, lag, load, now: () => now, nextChange };
   }
   const filter = (pod = first, nodes: readonly string[] = ['n1', 'n2']) =>
     filterNodes(ports())(pod, nodes);
@@ -225,6 +228,17 @@ describe('filterNodes', () => {
     const { rejected } = await filter(greedy);
 
     expect([...rejected.keys()]).to.deep.equal(['n1', 'n2']);
+  });
+
+  it('holds room for longer where binds have come late', async () => {
+    await filter(first, ['n2']);
+    now += 900;
+    lag.bindCame(first.uid, now);
+    holds.end(first.uid);
+    await filter(first, ['n2']);
+
+    expect(holds.anyBut('another', now + 2_600)).to.equal(true);
+    expect(holds.anyBut('another', now + 2_700)).to.equal(false);
   });
 
   it('judges for people without waiting and without holding', async () => {
