@@ -32,13 +32,18 @@ type JsonObject = Readonly<Record<string, Json>>;
 
 const zoneLabel = 'topology.kubernetes.io/zone';
 
-/** Nobody owns a claim: data never goes because another object went. */
+/**
+ * A claim belongs to the record until its instance is made, so that one which is made too late, by
+ * a process that has stood still, goes by itself. Afterwards nobody owns it: data never goes
+ * because another object went.
+ */
 export function claimOf(of: Recorded, index: number): JsonObject {
   const { storageClass, bytes, volumeMode } = of.instance.wants;
+  const metadata = metadataOf(of, claimName(of.uid, index));
   return {
     apiVersion: 'v1',
     kind: 'PersistentVolumeClaim',
-    metadata: metadataOf(of, claimName(of.uid, index)),
+    metadata: { ...metadata, ownerReferences: [ownerOf(of)] },
     spec: {
       accessModes: ['ReadWriteOnce'],
       storageClassName: storageClass,
@@ -60,7 +65,6 @@ export function placeholderOf(
   const { wants } = of.instance;
   const { nodeSelector, tolerations } = wants.placement;
   const { labels, annotations, ...metadata } = metadataOf(of, placeholderName(of.uid, index));
-  const owner = { apiVersion, kind: 'BrokerInstance', name: of.name, uid: of.uid };
   const affinity = affinityOf(of);
   return {
     apiVersion: 'v1',
@@ -69,7 +73,7 @@ export function placeholderOf(
       ...metadata,
       labels: { ...labels, [placeholderLabel]: 'true' },
       annotations: { ...annotations, [askedAtAnnotation]: askedAt },
-      ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: false }],
+      ownerReferences: [ownerOf(of)],
     },
     spec: {
       ...(rules.scheduler !== '' && { schedulerName: rules.scheduler }),
@@ -90,6 +94,11 @@ export function placeholderOf(
       ],
     },
   };
+}
+
+function ownerOf({ name, uid }: Recorded): JsonObject {
+  const owner = { apiVersion, kind: 'BrokerInstance', name, uid };
+  return { ...owner, controller: true, blockOwnerDeletion: false };
 }
 
 function metadataOf({ instance, name: record, uid }: Recorded, name: string) {

@@ -9,6 +9,8 @@ export interface ClaimPart {
   /** Its volume has vanished. */
   readonly lost: boolean;
   readonly deleting: boolean;
+  /** Whether it goes with its record, as it does until its instance is made. */
+  readonly owned: boolean;
   readonly requested: Bytes;
   /** What it has; missing while it is not bound. */
   readonly capacity?: Bytes | undefined;

@@ -55,7 +55,17 @@ export function decideUpdate(
   if (standing !== 'there' && standing !== 'broken') {
     return answered(concurrent(`the instance is ${standing}`));
   }
-  return changed(request, inForce(stored), around);
+  return unlessHopeless(changed(request, inForce(stored), around), standing === 'there');
+}
+
+/** Platforms take it that the same update may succeed later, unless they are told otherwise. */
+function unlessHopeless(decision: Decision, isUsable: boolean): Decision {
+  if (decision.kind !== 'answer' || decision.answer.body['error'] !== 'UnsupportedChange') {
+    return decision;
+  }
+  const { answer } = decision;
+  const flags = { instance_usable: isUsable, update_repeatable: false };
+  return answered({ ...answer, body: { ...answer.body, ...flags } });
 }
 
 /** The same request again hears of the operation it began; any other has to wait. */

@@ -92,6 +92,7 @@ export const brokerSteps = {
     makePlaceholder: 'broker.make-placeholder',
     removeClaim: 'broker.remove-claim',
     removePlaceholder: 'broker.remove-placeholder',
+    free: 'broker.free-claim',
     resize: 'broker.resize-claim',
     retain: 'broker.retain-claim',
   } satisfies Steps<PartStore>,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import { isJsonObject } from '../broker/same.ts';
 import { refusal, type Answer } from '../broker/answer.ts';
@@ -40,7 +41,11 @@ export const echoRequest: RequestHandler = (req, res, next) => {
 
 export const checkVersion: RequestHandler = (req, res, next) => {
   const given = req.get(versionHeader);
-  const [, major, minor] = /^(\d{1,5})\.(\d{1,5})$/.exec(given ?? '') ?? [];
+  if (!given) {
+    send(res, refusal(400, 'BadRequest', 'X-Broker-API-Version is missing: 2.17 is spoken here'));
+    return;
+  }
+  const [, major, minor] = /^(\d{1,5})\.(\d{1,5})$/.exec(given) ?? [];
   if (major === '2' && Number(minor) >= leastMinor) {
     next();
     return;
@@ -94,6 +99,15 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Marks an answer with what it says, so that a platform that asks again with `If-None-Match` is
+ * told 304 instead of hearing the same once more: Express compares the two.
+ */
+export function mark(res: Response, { body }: Answer): void {
+  const digest = createHash('sha256').update(JSON.stringify(body)).digest('base64url');
+  res.set('ETag', `"${digest}"`);
 }
 
 export function send(res: Response, { status, body, retryAfter }: Answer): void {

@@ -7,7 +7,7 @@ import type { Result } from '../model/result.ts';
 import type { Log } from '../usecases/ports.ts';
 import type { InstanceService } from '../usecases/serve-instances.ts';
 import { authenticate, type Credentials } from './broker-auth.ts';
-import { callerOf, checkVersion, echoRequest, readOrigin, send } from './broker-headers.ts';
+import { callerOf, checkVersion, echoRequest, mark, readOrigin, send } from './broker-headers.ts';
 import { observeRequests, type BrokerMetrics } from './broker-metrics.ts';
 import * as wire from './broker-wire.ts';
 
@@ -44,7 +44,13 @@ export function brokerApp(parts: BrokerParts): Express {
     .route('/v2/catalog')
     .get((_req, res) => {
       const offered = catalog();
-      send(res, offered ? { status: 200, body: toCatalogJson(offered) } : notReady);
+      if (offered === undefined) {
+        send(res, notReady);
+        return;
+      }
+      const answer = { status: 200, body: toCatalogJson(offered) };
+      mark(res, answer);
+      send(res, answer);
     })
     .all(otherMethod('GET'));
   const instance = '/v2/service_instances/:instance_id';

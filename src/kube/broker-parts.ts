@@ -73,6 +73,10 @@ export function partStore({ api, state, rules, now }: PartPorts): PartStore {
     removeClaim: (namespace, { name, uid }) => deleteOnly(api, claimPath(namespace, name), { uid }),
     removePlaceholder: (namespace, { name, uid }) =>
       deleteOnly(api, podPath(namespace, name), { uid, gracePeriodSeconds: 0 }),
+    free: async (namespace, { name, uid }) => {
+      const metadata = { uid, ownerReferences: null };
+      await api.patch(claimPath(namespace, name), 'merge', { metadata });
+    },
     resize: (namespace, { name, uid }, size) =>
       unlessRefused(async () => {
         const spec = { resources: { requests: { storage: formatQuantity(size) } } };
@@ -151,6 +155,7 @@ function toClaimPart({ metadata = {}, spec, status }: PersistentVolumeClaim): Cl
     bound: status?.phase === 'Bound',
     lost: status?.phase === 'Lost',
     deleting: metadata.deletionTimestamp !== undefined,
+    owned: (metadata.ownerReferences ?? []).length > 0,
     requested: readCapacity(spec?.resources?.requests) ?? bytes(0),
     capacity: readCapacity(status?.capacity),
   };

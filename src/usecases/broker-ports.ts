@@ -57,6 +57,8 @@ export interface PartStore {
   makePlaceholder(record: Recorded, index: number): Promise<Refusal | undefined>;
   removeClaim(namespace: string, claim: ClaimPart): Promise<void>;
   removePlaceholder(namespace: string, placeholder: PlaceholderPart): Promise<void>;
+  /** Lets a claim be nobody's: it does not go with its record any more. */
+  free(namespace: string, claim: ClaimPart): Promise<void>;
   /** Lets a claim ask for another size. */
   resize(namespace: string, claim: ClaimPart, size: Bytes): Promise<Refusal | undefined>;
   /** Marks a claim with the time of its end, ISO 8601: it outlives its instance. */

@@ -117,8 +117,10 @@ async function settle(_step: Step, scene: Scene, ports: InstanceWorkPorts): Prom
   if (trouble !== undefined) {
     return note({ ...giveBack({ instance, parts }), reason: trouble }, scene, ports);
   }
+  const { namespace } = instance;
+  const owned = parts.claims.filter((claim) => claim.owned);
+  await Promise.all(owned.map((claim) => ports.parts.free(namespace, claim)));
   if (instance.wants.placeholder === 'go') {
-    const { namespace } = instance;
     await Promise.all(
       parts.placeholders.map((one) => ports.parts.removePlaceholder(namespace, one)),
     );

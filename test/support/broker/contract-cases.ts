@@ -52,8 +52,8 @@ const unbind =
   (binding = 'b1', query: Readonly<Record<string, string>> = ids) =>
   (id: string): Ask => ({ method: 'DELETE', path: bindingPath(id, binding), query });
 const fetchBinding =
-  (binding = 'b1') =>
-  (id: string): Ask => ({ path: bindingPath(id, binding) });
+  (binding = 'b1', query: Readonly<Record<string, string>> = {}) =>
+  (id: string): Ask => ({ path: bindingPath(id, binding), query });
 const pollBinding =
   (query: Readonly<Record<string, string>> = {}, binding = 'b1') =>
   (id: string): Ask => ({ path: `${bindingPath(id, binding)}/last_operation`, query });
@@ -78,7 +78,10 @@ const badParameters = { status: 400, error: 'InvalidParameters' };
 const concurrent = { status: 422, error: 'ConcurrencyError' };
 const asyncRequired = { status: 422, error: 'AsyncRequired' };
 const maintenance = { status: 422, error: 'MaintenanceInfoConflict' };
-const unsupported = { status: 422, error: 'UnsupportedChange' };
+const unsupported = {
+  ...{ status: 422, error: 'UnsupportedChange' },
+  has: { instance_usable: true, update_repeatable: false },
+};
 const conflict = { status: 409 };
 const gone = { status: 410 };
 const missing = { status: 404 };
@@ -87,8 +90,16 @@ const same = { ...accepted, sameOperation: true };
 const done = { status: 200, schema: 'done' } as const;
 
 const headers: readonly Case[] = [
-  row('the catalog', 'none', catalog(), { status: 200, schema: 'catalog' }),
-  row('without a version', 'none', catalog({ 'x-broker-api-version': '' }), { status: 412 }),
+  row('the catalog', 'none', catalog(), {
+    status: 200,
+    schema: 'catalog',
+    header: ['etag', /^"[\w-]{20,}"$/],
+  }),
+  row('another catalog than the platform knows', 'none', catalog({ 'if-none-match': '"old"' }), {
+    status: 200,
+    schema: 'catalog',
+  }),
+  row('without a version', 'none', catalog({ 'x-broker-api-version': '' }), bad),
   row('version 1.0', 'none', catalog({ 'x-broker-api-version': '1.0' }), { status: 412 }),
   row('version 3.0', 'none', catalog({ 'x-broker-api-version': '3.0' }), { status: 412 }),
   row('version 2.9', 'none', catalog({ 'x-broker-api-version': '2.9' }), { status: 412 }),
@@ -124,9 +135,7 @@ const headers: readonly Case[] = [
     'without version to provision',
     'none',
     put(provisioning, { headers: { 'x-broker-api-version': '' } }),
-    {
-      status: 412,
-    },
+    bad,
   ),
   row('with an identity', 'none', catalog(origin('cloudfoundry', { user_id: 'u' })), {
     status: 200,
@@ -481,6 +490,17 @@ const fetches: readonly Case[] = [
     status: 200,
     schema: 'instance',
   }),
+  ...['service_id', 'plan_id'].map((name) =>
+    row(
+      `with an empty hint ${name}`,
+      'there',
+      (id) => ({ path: instancePath(id), query: { ...ids, [name]: '' } }),
+      bad,
+    ),
+  ),
+  row('with hints of what is not there', 'none', (id) => ({ path: instancePath(id), query: ids }), {
+    status: 404,
+  }),
 ];
 
 const updates: readonly Case[] = [
@@ -608,6 +628,10 @@ const updates: readonly Case[] = [
   row('the same when it is done', 'updated', patch(grow), done),
   row('the same when it has failed', 'failed to update', patch(grow), accepted),
   row('the same when it is broken', 'broken by an update', patch(grow), accepted),
+  row('smaller when it is broken', 'broken by an update', patch(to('tiny-id')), {
+    ...unsupported,
+    has: { instance_usable: false, update_repeatable: false },
+  }),
   row('while it is deprovisioned', 'deprovisioning', patch(grow), concurrent),
   row('when deprovisioning has failed', 'failed to deprovision', patch(grow), accepted),
 ];
@@ -722,6 +746,16 @@ const binds: readonly Case[] = [
     ),
     { status: 201, schema: 'binding' },
   ),
+  row(
+    'with what Cloud Foundry says of a service key',
+    'there',
+    bind({
+      ...ids,
+      bind_resource: { credential_client_id: 'cc_service_key_client' },
+      context: { platform: 'cloudfoundry', organization_guid: 'org', space_guid: 'space' },
+    }),
+    { status: 201, schema: 'binding' },
+  ),
   row('a second one', 'bound', bind(ids, 'b2'), { status: 201, schema: 'binding' }),
   row('after an update that failed', 'failed to update', bind(), {
     status: 201,
@@ -756,6 +790,7 @@ const binds: readonly Case[] = [
     bind({ ...ids, predecessor_binding_id: 'b1' }, 'b2'),
     bad,
   ),
+  row('in the place of none', 'bound', bind({ ...ids, predecessor_binding_id: '' }, 'b2'), bad),
   row(
     'a parameter nobody knows',
     'there',
@@ -782,6 +817,8 @@ const binds: readonly Case[] = [
 const afterBinds: readonly Case[] = [
   row('fetch', 'bound', fetchBinding(), { ...boundBody, has: { parameters: {} } }),
   row('fetch while the instance is updated', 'bound and updating', fetchBinding(), boundBody),
+  row('fetch with hints', 'bound', fetchBinding('b1', ids), boundBody),
+  row('fetch with an empty hint', 'bound', fetchBinding('b1', { service_id: '' }), bad),
   row('fetch what is not there', 'there', fetchBinding(), missing),
   row('fetch another', 'bound', fetchBinding('b2'), missing),
   row('fetch of no instance', 'none', fetchBinding(), missing),

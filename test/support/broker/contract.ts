@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv';
 import { expect } from 'chai';
 import { contract, type Case } from './contract-cases.ts';
-import type { Platform } from './platform.ts';
+import type { Ask, Platform } from './platform.ts';
 import { schemas } from './schemas.ts';
 import { states } from './states.ts';
 
@@ -43,6 +43,7 @@ async function expectAnswer(
   if (error !== undefined) {
     expect(body['error']).to.equal(error);
   }
+  expectFlags(ask(id), status, body);
   for (const [name, value] of Object.entries(has)) {
     expect(body[name], name).to.deep.equal(value);
   }
@@ -53,3 +54,24 @@ async function expectAnswer(
     expect(answered.headers.get(header[0]) ?? '').to.match(header[1]);
   }
 }
+
+/** What is said of an instance after a failure belongs to updates and deprovisioning alone. */
+function expectFlags(
+  { method = 'GET', path }: Ask,
+  status: number,
+  body: Readonly<Record<string, unknown>>,
+): void {
+  const isOfBinding = path.includes('/service_bindings/');
+  const told = Object.keys(body).filter((name) => flags.includes(name));
+  const hasFailed = status >= 400 || body['state'] === 'failed';
+  const allowed = isOfBinding || !hasFailed ? [] : (flagsOf[method] ?? []);
+  expect(allowed, `${method} ${path}`).to.include.members(told);
+}
+
+const flags = ['instance_usable', 'update_repeatable'];
+const flagsOf: Readonly<Record<string, readonly string[]>> = {
+  // Of a poll: by what was begun, which the cases say.
+  GET: flags,
+  PATCH: flags,
+  DELETE: ['instance_usable'],
+};

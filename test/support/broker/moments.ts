@@ -44,7 +44,7 @@ export function instanceWith(facts: InstanceFacts = {}): Instance {
 }
 
 export function claimPart(index: number, more: Partial<ClaimPart> = {}): ClaimPart {
-  const none = { bound: false, lost: false, deleting: false, requested: bytes(8) };
+  const none = { bound: false, lost: false, deleting: false, owned: false, requested: bytes(8) };
   return { name: claimName(uid, index), uid: `c${index}`, ...none, ...more };
 }
 

@@ -68,7 +68,8 @@ export class Platform {
           ? body
           : JSON.stringify(body),
     });
-    return { ...answered, body: JSON.parse(text) as Record<string, unknown> };
+    // An answer that nothing has changed has no body.
+    return { ...answered, body: JSON.parse(text || '{}') as Record<string, unknown> };
   }
 
   provision(id: string, body: object = provisioning): Promise<Answered> {

@@ -61,6 +61,9 @@ const instanceMetadata = {
   properties: { labels: { type: 'object' }, attributes: { type: 'object' } },
 };
 
+/** RFC 3339, as `expires_at` and `renew_before` are written. */
+const time = { type: 'string', pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}([.]\\d+)?Z$' };
+
 export const schemas = {
   catalog: {
     type: 'object',
@@ -109,7 +112,11 @@ export const schemas = {
     type: 'object',
     required: ['credentials'],
     properties: {
-      metadata: { type: 'object' },
+      metadata: {
+        type: 'object',
+        properties: { expires_at: time, renew_before: time },
+        additionalProperties: false,
+      },
       credentials: { type: 'object' },
       parameters: { type: 'object' },
       volume_mounts: { type: 'array' },

@@ -18,9 +18,9 @@ describe('the claim of an instance', () => {
   const made = claimOf(record({ bytes: bytes(2 ** 30), volumeMode: 'Block' }), 2);
   const { metadata, spec } = made as PersistentVolumeClaim;
 
-  it('has a name that a StatefulSet would give it, and no owner', () => {
+  it('has a name that a StatefulSet would give it, and its record as owner until it is made', () => {
     expect(metadata?.name).to.equal('data-osb-0b5b6b3e9a444c5d-2');
-    expect(metadata).not.to.have.property('ownerReferences');
+    expect(metadata?.ownerReferences?.[0]).to.include({ kind: 'BrokerInstance', uid });
     expect(metadata?.labels).to.deep.equal({ 'berth.dev/instance': 'osb-1' });
     expect(metadata?.annotations).to.include({ 'berth.dev/instance-uid': uid });
   });

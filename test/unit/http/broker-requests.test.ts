@@ -80,6 +80,23 @@ describe('requests to the service broker', () => {
     expect((await served.platform.provision('i', body)).status).to.equal(202);
   });
 
+  it('says that the catalog is what the platform knows, and shows it again once it has changed', async () => {
+    const { platform } = served;
+    const ask = (etag: string) =>
+      platform.ask({ path: '/v2/catalog', headers: { 'if-none-match': etag } });
+    const first = await platform.ask({ path: '/v2/catalog' });
+    const etag = first.headers.get('etag') ?? '';
+
+    const again = await ask(etag);
+    expect(again).to.deep.include({ status: 304, body: {} });
+    served.setCatalog(catalogText.replace('Local disks', 'Other disks'));
+    const changed = await ask(etag);
+    expect(changed.status).to.equal(200);
+    expect(changed.headers.get('etag')).not.to.equal(etag);
+    const stranger = { 'if-none-match': etag, authorization: '' };
+    expect((await platform.ask({ path: '/v2/catalog', headers: stranger })).status).to.equal(401);
+  });
+
   it('keeps an instance whose plan has left the catalog: it can be bound, looked at and given up', async () => {
     const { platform } = served;
     await platform.provision('i');
