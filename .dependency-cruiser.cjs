@@ -66,6 +66,13 @@ module.exports = {
       to: { path: '^(node:)?child_process$' },
     },
     {
+      name: 'agents-stay-small',
+      comment: 'An agent runs on every node: what its role imports is held in memory there.',
+      severity: 'error',
+      from: { path: '^src/commands/node\\.ts$' },
+      to: { path: 'node_modules/(ajv|express|js-yaml|node-forge)/', reachable: true },
+    },
+    {
       name: 'no-tests-in-the-product',
       severity: 'error',
       from: { path: '^src/' },

@@ -1,5 +1,5 @@
 import type { controlSettings } from '../config/control-settings.ts';
-import { addCapacity } from '../http/capacity.ts';
+import { capacityPage } from '../http/capacity.ts';
 import { controlMetrics } from '../http/control-metrics.ts';
 import { extenderApp } from '../http/extender.ts';
 import { listen } from '../http/listen.ts';
@@ -55,9 +55,10 @@ export const control: Run<typeof controlSettings> = async (config, { env, signal
     observed: (verb, outcome, seconds) => metrics.verb(verb, outcome, seconds),
     log,
   });
-  const ops = opsApp(notReady, metrics.registry);
   const capacity = { ...parts, judge: judgeNodes(ports) };
-  addCapacity(ops, () => showCapacity(capacity), notReady);
+  const ops = opsApp(notReady, metrics.registry, {
+    '/capacity': capacityPage(() => showCapacity(capacity), notReady),
+  });
   const verbServer = await listen(verbs, {
     address: config.listenAddress,
     port: config.port,

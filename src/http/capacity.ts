@@ -1,18 +1,16 @@
-import type { Express } from 'express';
 import type { Capacity } from '../usecases/show-capacity.ts';
+import type { Page, Readiness } from './ops.ts';
 
-/** Adds `GET /capacity`: what every pool can give, and why every waiting pod waits. */
-export function addCapacity(
-  app: Express,
-  capacity: () => Promise<Capacity>,
-  notReady: () => readonly string[],
-): void {
-  app.get('/capacity', async (_req, res) => {
-    const missing = notReady();
-    if (missing.length > 0) {
-      res.status(503).json({ error: `not ready: ${missing.join(', ')}` });
-      return;
-    }
-    res.json(await capacity());
+/** `GET /capacity`: what every pool can give, and why every waiting pod waits. */
+export function capacityPage(capacity: () => Promise<Capacity>, notReady: Readiness): Page {
+  const json = (status: number, value: object) => ({
+    ...{ status, type: 'application/json; charset=utf-8' },
+    body: JSON.stringify(value),
   });
+  return async () => {
+    const missing = notReady();
+    return missing.length > 0
+      ? json(503, { error: `not ready: ${missing.join(', ')}` })
+      : json(200, await capacity());
+  };
 }

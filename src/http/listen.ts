@@ -1,4 +1,3 @@
-import type { Express } from 'express';
 import { once } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
@@ -24,7 +23,10 @@ export interface Listening {
 const drainMs = 5_000;
 
 /** Serves `app` until `signal` fires. @throws when the address cannot be taken */
-export async function listen(app: Express, options: ListenOptions): Promise<Listening> {
+export async function listen(
+  app: http.RequestListener,
+  options: ListenOptions,
+): Promise<Listening> {
   const { address, port, tls, signal } = options;
   const server = tls === undefined ? http.createServer(app) : https.createServer(tls, app);
   server.keepAliveTimeout = 120_000;

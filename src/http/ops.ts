@@ -1,26 +1,74 @@
-import express, { type Express } from 'express';
+import type { RequestListener } from 'node:http';
 import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { describeError } from '../model/errors.ts';
 
 /** What is still missing before this process may be asked; empty when it is ready. */
 export type Readiness = () => readonly string[];
 
+export interface Answer {
+  readonly status: number;
+  /** The media type. */
+  readonly type: string;
+  readonly body: string;
+}
+
+/** What a path answers, made anew for each question. */
+export type Page = () => Answer | Promise<Answer>;
+
+const text = 'text/plain; charset=utf-8';
+
 /**
- * Adds what every role offers to those who run it: `/healthz` (the process lives), `/readyz`
- * (503 with the list of what is missing, until all is there) and `/metrics` (Prometheus text).
+ * What every role offers to those who run it: `/healthz` (the process lives), `/readyz` (503 with
+ * the list of what is missing, until all is there) and `/metrics` (Prometheus text).
+ *
+ * Fixed pages need no web framework, which an agent would keep in memory on every node.
+ *
+ * @param more - what a role answers besides, by path
  */
-function addOps(app: Express, notReady: Readiness, metrics: Registry): void {
+export function opsApp(
+  notReady: Readiness,
+  metrics: Registry,
+  more: Readonly<Record<string, Page>> = {},
+): RequestListener {
   collectProcessMetrics(metrics);
-  app.get('/healthz', (_req, res) => void res.type('text').send('ok\n'));
-  app.get('/readyz', (_req, res) => {
-    const missing = notReady();
-    res
-      .status(missing.length === 0 ? 200 : 503)
-      .type('text')
-      .send(missing.length === 0 ? 'ok\n' : `not ready: ${missing.join(', ')}\n`);
-  });
-  app.get('/metrics', async (_req, res) => {
-    res.type(metrics.contentType).send(await metrics.metrics());
-  });
+  const pages = new Map<string, Page>([
+    ...Object.entries(more),
+    ['/healthz', () => ({ status: 200, type: text, body: 'ok\n' })],
+    ['/readyz', () => readiness(notReady())],
+    [
+      '/metrics',
+      async () => ({ status: 200, type: metrics.contentType, body: await metrics.metrics() }),
+    ],
+  ]);
+  return (request, response) => {
+    const { method = '', url = '' } = request;
+    void answer(pages, method, url).then(({ status, type, body }) => {
+      response.writeHead(status, {
+        'content-type': type,
+        'content-length': Buffer.byteLength(body),
+      });
+      response.end(body);
+    });
+  };
+}
+
+async function answer(
+  pages: ReadonlyMap<string, Page>,
+  method: string,
+  url: string,
+): Promise<Answer> {
+  const page = ['GET', 'HEAD'].includes(method) ? pages.get(url.split('?', 1)[0] ?? '') : undefined;
+  try {
+    return (await page?.()) ?? { status: 404, type: text, body: 'not found\n' };
+  } catch (error) {
+    return { status: 500, type: text, body: `${describeError(error)}\n` };
+  }
+}
+
+function readiness(missing: readonly string[]): Answer {
+  return missing.length === 0
+    ? { status: 200, type: text, body: 'ok\n' }
+    : { status: 503, type: text, body: `not ready: ${missing.join(', ')}\n` };
 }
 
 const hourMs = 3_600_000;
@@ -37,12 +85,4 @@ function collectProcessMetrics(metrics: Registry): void {
       metrics.removeSingleMetric(name);
     }
   }
-}
-
-/** An application that offers only the above. */
-export function opsApp(notReady: Readiness, metrics: Registry): Express {
-  const app = express();
-  app.disable('x-powered-by');
-  addOps(app, notReady, metrics);
-  return app;
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { hostBackends, type BackendGround } from './backend-ground.ts';
 import type { Figures } from './figures.ts';
-import { cpuMs, ownMemory, residentMemory } from './process-cost.ts';
+import { cpuMs, ownMemory, proportionalMemory, residentMemory } from './process-cost.ts';
 import { makeVolume, newVolumeName } from './volumes.ts';
 
 const volumes = 100;
@@ -30,6 +30,7 @@ export async function measureIdleVolumes(ground: BackendGround, figures: Figures
   figures.add('idle100.node.cpu_ms_per_s', (cpuMs(program) - before.cpu) / seconds, 'ms');
   figures.add('idle100.node.programs', (await programsStarted(ground)) - before.programs, 'count');
   figures.add('idle100.node.rss', residentMemory(program), 'MiB');
+  figures.add('idle100.node.pss', proportionalMemory(program), 'MiB');
   figures.add('idle100.node.rss_anon', ownMemory(program), 'MiB');
 }
 

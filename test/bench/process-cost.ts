@@ -7,17 +7,22 @@ const tickMs = 10;
 
 /** The most memory a process has ever had resident, in MiB. */
 export function peakMemory(program: Program): number {
-  return statusOf(program, 'VmHWM');
+  return memoryOf('status', program, 'VmHWM');
 }
 
 /** The memory a process has resident now, in MiB. */
 export function residentMemory(program: Program): number {
-  return statusOf(program, 'VmRSS');
+  return memoryOf('status', program, 'VmRSS');
 }
 
 /** The part of it that it shares with nobody and no file: what is left out is mostly Node.js itself. */
 export function ownMemory(program: Program): number {
-  return statusOf(program, 'RssAnon');
+  return memoryOf('status', program, 'RssAnon');
+}
+
+/** The memory it has resident, with what it shares divided among all who do: another process of Node.js shares its code. */
+export function proportionalMemory(program: Program): number {
+  return memoryOf('smaps_rollup', program, 'Pss');
 }
 
 /** CPU time a process has used so far, in its own code and in the kernel, in milliseconds. */
@@ -28,9 +33,9 @@ export function cpuMs(program: Program): number {
   return (Number(fields[11]) + Number(fields[12])) * tickMs;
 }
 
-function statusOf(program: Program, field: string): number {
-  const status = readFileSync(`/proc/${pidOf(program)}/status`, 'utf8');
-  const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
+function memoryOf(file: 'status' | 'smaps_rollup', program: Program, field: string): number {
+  const text = readFileSync(`/proc/${pidOf(program)}/${file}`, 'utf8');
+  const kibibytes = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1];
   return Number(kibibytes) / 1024;
 }
 
