@@ -34,17 +34,21 @@ export async function settleDisks(
 ): Promise<{ readonly disks: readonly DiskInPool[]; readonly isChanged: boolean }> {
   const listed = await settling.around.disks.list(signal);
   const members = group?.disks ?? [];
-  const left = await releaseUnused(settling, group, listed);
+  // LVM changes nothing of a volume group that lacks a disk.
+  const isWhole = members.every(({ isMissing }) => !isMissing);
+  const left = isWhole ? await releaseUnused(settling, group, listed) : [];
   const kept = members.filter((each) => !left.includes(each));
   const disks: DiskInPool[] = [];
   let isChanged = left.length > 0;
   for (const member of kept) {
     const disk = listed.find((each) => isMember(each, member));
-    isChanged = (await openOrClose(settling, member, disk)) || isChanged;
+    isChanged = (isWhole && (await openOrClose(settling, member, disk))) || isChanged;
     disks.push(toShown(member, disk));
   }
   const others = listed.filter((each) => !members.some((member) => isMember(each, member)));
-  const taken = await takeSelected(settling, others, kept.length > 0, signal);
+  const taken = isWhole
+    ? await takeSelected(settling, others, kept.length > 0, signal)
+    : refuseSelected(settling, others);
   const hasTaken = taken.some(({ state }) => state === 'used');
   return { disks: [...disks, ...taken], isChanged: isChanged || hasTaken };
 }
@@ -62,6 +66,17 @@ async function takeSelected(
     outcomes.push(...(outcome ? [outcome] : []));
   }
   return outcomes;
+}
+
+/** The disk that is missing may come back: what comes in its place is left as it is until then. */
+function refuseSelected(
+  { name }: DiskSettling,
+  candidates: readonly PoolDisk[],
+): readonly DiskInPool[] {
+  const message = `it is not taken while volume group ${name} lacks a disk: bring that one back, or take it out of the group by hand (vgreduce --removemissing ${name})`;
+  return candidates
+    .filter(({ selected }) => selected)
+    .map(({ disk: { id, path, bytes } }) => ({ id, path, bytes, state: 'refused', message }));
 }
 
 function isMember({ disk }: PoolDisk, { path }: GroupDisk): boolean {
@@ -86,20 +101,20 @@ async function openOrClose(
   member: GroupDisk,
   found: PoolDisk | undefined,
 ): Promise<boolean> {
-  if (found === undefined || member.isMissing || found.selected === member.isOpen) {
+  if (found === undefined || found.selected === member.isOpen) {
     return false;
   }
   await lvm(['pvchange', '--allocatable', found.selected ? 'y' : 'n', member.path]);
   return true;
 }
 
-/** @returns the disks that have left. One that cannot be seen never leaves. */
+/** @param group - none of its disks is missing. @returns the disks that have left */
 async function releaseUnused(
   { lvm, name }: DiskSettling,
   group: Group | undefined,
   listed: readonly PoolDisk[],
 ): Promise<readonly GroupDisk[]> {
-  if (group === undefined || group.disks.some(({ isMissing }) => isMissing)) {
+  if (group === undefined) {
     return [];
   }
   const leaving = group.disks.filter(

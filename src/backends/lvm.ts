@@ -4,6 +4,7 @@ import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
 import { ensureLink } from '../platform/files.ts';
 import {
   ForeignVolumeError,
+  PoolUnusableError,
   type BackendVolume,
   type PoolInventory,
   type PoolUsage,
@@ -22,7 +23,7 @@ import {
 import { growVolume } from './lvm-growth.ts';
 import { groupNameOf, poolGroup } from './lvm-group.ts';
 import { dropStaleLvmLinks } from './lvm-links.ts';
-import type { Group } from './lvm-look.ts';
+import type { Group, LogicalVolume } from './lvm-look.ts';
 import {
   allocatedFor,
   parseLvmOptions,
@@ -91,7 +92,8 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   async function usage(signal: AbortSignal): Promise<PoolUsage> {
     const { group, disks } = await pooled.settle(await pooled.look(), signal);
     const room = measured(group);
-    const warnings = [...(room.warnings ?? []), ...(group ? illVolumes(group, pool) : [])];
+    const ill = group ? illVolumes(group, pool).filter((each) => each !== room.problem) : [];
+    const warnings = [...(room.warnings ?? []), ...ill];
     return { ...room, ...(disks && { disks }), ...(warnings.length > 0 && { warnings }) };
   }
 
@@ -181,9 +183,22 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     if (found !== undefined && found.volume.volumeUid !== volumeUid) {
       return undefined;
     }
-    const done = group && found && (await eraseVolume(changeIn(group), found.lv, erase, signal));
+    const done = group && found && (await eraseIn(group, found.lv, erase, signal));
     await rm(link(name), { force: true });
     return done;
+  }
+
+  async function eraseIn(
+    group: Group,
+    lv: LogicalVolume,
+    erase: ErasePolicy,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const { problem } = measured(group);
+    if (problem !== undefined) {
+      throw new PoolUnusableError(problem);
+    }
+    return eraseVolume(changeIn(group), lv, erase, signal);
   }
 
   async function removeStray(
@@ -201,7 +216,7 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     if (!isStray) {
       throw new ForeignVolumeError(`${lv.path} is a volume, or does not belong to pool ${pool}`);
     }
-    const done = await eraseVolume(changeIn(group), lv, erase, signal);
+    const done = await eraseIn(group, lv, erase, signal);
     await rm(link(name), { force: true });
     return done;
   }
