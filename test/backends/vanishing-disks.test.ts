@@ -113,7 +113,9 @@ describe('a disk that goes in the middle of something', function () {
             }
             await expectGone(ground.open());
             for (const path of ground.paths()) await ground.disks.restore(path);
-            expect(refused ?? 'done', `after program ${steps}`).to.match(/done|fast|loop|space|pvc-/);
+            expect(refused ?? 'done', `after program ${steps}`).to.match(
+              /done|fast|loop|space|pvc-/,
+            );
             await expectWhole([one.name, two.name, three.name]);
             await run(ground.open());
             await undo?.(ground.open());

@@ -1,0 +1,123 @@
+import { expect } from 'chai';
+import { open } from 'node:fs/promises';
+
+import { healthSources } from '../../src/commands/health-sources.ts';
+import { MiB } from '../../src/model/bytes.ts';
+import { NoSpaceError } from '../../src/model/errors.ts';
+import { deviceChains } from '../../src/platform/health/block-chain.ts';
+import { runCommand } from '../../src/platform/run-command.ts';
+import { measurePool } from '../../src/usecases/measure-pool.ts';
+import { PoolUnusableError } from '../../src/usecases/ports.ts';
+import { HealthWatch } from '../../src/usecases/watch-health.ts';
+import { rejection } from '../support/rejection.ts';
+import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
+
+const { signal } = new AbortController();
+const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+describe('a thin pool whose metadata fills up', function () {
+  this.timeout(180_000);
+  const lvm = { type: 'thin', thin: { size: '64Mi', overcommit: '2.0' } };
+  const mapped = 'guest-berth--thin-tpool';
+  let ground: LvmGround;
+
+  before(async () => {
+    ground = await lvmGround();
+    await ground.makeGroup({ 'ssd-a': 96 });
+  });
+
+  after(async () => {
+    await ground.empty();
+    await ground.cleanUp();
+  });
+
+  /** The quickest way: the kernel gives every thin device a block of metadata, written to or not. */
+  const useMetadata = (first: number, count: number) =>
+    runCommand('bash', [
+      '-c',
+      `for ((id = ${first}; id < ${first + count}; id++)); do dmsetup message ${mapped} 0 "create_thin $id" || break; done`,
+    ]);
+  const status = async () => runCommand('dmsetup', ['status', mapped]);
+
+  it('warns, refuses before it is full, is unusable when it is, and well once it has more', async () => {
+    const backend = ground.open(lvm);
+    const one = request('1', 8);
+    await backend.ensure(one, signal);
+    const path = await backend.attach(one, signal);
+    const write = async (text: string, at = 0): Promise<void> => {
+      const handle = await open(path, 'r+');
+      await handle.write(text, at);
+      await handle.sync();
+      await handle.close();
+    };
+    await write('kept');
+    const standing = async () => {
+      const pool = { name: 'fast', backend: 'lvm', applies: true, storage: backend };
+      return (await measurePool(pool, () => undefined, signal)).standing;
+    };
+    const health = async () => {
+      const watch = new HealthWatch({
+        ...healthSources(
+          { hostMounts: '/proc/self/mountinfo', healthProbeInterval: 1 },
+          runCommand,
+          log,
+        ),
+        ...{ chains: deviceChains(), now: Date.now, quietMs: 1 },
+      });
+      const { under: paths = [] } = await backend.usage(signal);
+      const look = () => watch.look({ pools: [{ pool: 'fast', paths }], volumes: [] });
+      await look();
+      return (await look()).pools.get('fast');
+    };
+    expect((await standing()).warnings).to.equal(undefined);
+
+    // Its 2 MiB are 512 blocks.
+    await useMetadata(1000, 370);
+    const warned = await standing();
+    expect(warned.thin?.metadataUsedPercent).to.be.within(80, 89);
+    expect(warned.healthy).to.equal(true);
+    expect(warned.free).to.equal(120 * MiB);
+    expect(warned.warnings?.join()).to.include('of its metadata');
+
+    await useMetadata(2000, 50);
+    const refusing = await standing();
+    expect(refusing.thin?.metadataUsedPercent).to.be.within(90, 99);
+    expect(refusing).to.include({ healthy: true, free: 0 });
+    expect(refusing.warnings?.join()).to.include('from 90% on nothing new is made');
+    expect(await rejection(backend.ensure(request('2', 1), signal))).to.be.instanceOf(NoSpaceError);
+    await write('more', 64 * 1024);
+
+    await useMetadata(3000, 100).catch(() => undefined);
+    const full = await standing();
+    console.log(await status(), full, await health());
+    expect(full).to.include({ healthy: false, free: 0, volumes: 1 });
+    expect(full.message).to.include('guest/berth-thin').and.include('its metadata is full');
+    expect(full.message).to.include('lvextend --poolmetadatasize');
+    expect(await health()).to.include({ state: 'suspect', reason: 'ThinPoolFull' });
+    for (const call of [
+      () => backend.ensure(request('2', 1), signal),
+      () => backend.grow(request('1', 16), signal),
+      () => backend.remove(one, 'discard', signal),
+    ]) {
+      const error = await rejection(call());
+      expect(error).to.be.instanceOf(PoolUnusableError);
+      expect(error.message).to.include('lvextend --poolmetadatasize');
+    }
+    expect((await ground.open(lvm).list(signal)).volumes).to.have.length(1);
+    expect(await ground.open(lvm).attach(one, signal)).to.equal(path);
+    expect(await runCommand('dd', [`if=${path}`, 'bs=4', 'count=1', 'status=none'])).to.equal(
+      'kept',
+    );
+
+    await runCommand('lvm', ['lvextend', '--poolmetadatasize', '+4m', 'guest/berth-thin']);
+    console.log(await status());
+    const well = await standing();
+    expect(well).to.include({ healthy: true, free: 120 * MiB });
+    expect(well.warnings).to.equal(undefined);
+    expect(await health()).to.equal(undefined);
+    await write('again', MiB);
+    await backend.ensure(request('2', 1), signal);
+    await backend.remove(one, 'discard', signal);
+    expect((await standing()).volumes).to.equal(1);
+  });
+});
