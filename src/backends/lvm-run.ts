@@ -44,7 +44,12 @@ function understood(error: unknown): unknown {
   }
   return /insufficient (free space|suitable)|not enough free/i.test(error.stderr)
     ? new NoSpaceError(`the volume group has no room left: ${error.stderr.trim().slice(0, 300)}`)
-    : error;
+    : withoutConfig(error);
+}
+
+/** People read what was done, and what LVM says of it. */
+function withoutConfig({ message, exitCode, stderr, stdout }: CommandError): CommandError {
+  return new CommandError(message.replace(`--config ${config} `, ''), exitCode, stderr, stdout);
 }
 
 function lackOfKernel(stderr: string): string | undefined {

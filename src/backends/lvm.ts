@@ -4,7 +4,6 @@ import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
 import { ensureLink } from '../platform/files.ts';
 import {
   ForeignVolumeError,
-  PoolUnusableError,
   type BackendVolume,
   type PoolInventory,
   type PoolUsage,
@@ -23,7 +22,7 @@ import {
 import { growVolume } from './lvm-growth.ts';
 import { groupNameOf, poolGroup } from './lvm-group.ts';
 import { dropStaleLvmLinks } from './lvm-links.ts';
-import type { Group, LogicalVolume } from './lvm-look.ts';
+import type { Group } from './lvm-look.ts';
 import {
   allocatedFor,
   parseLvmOptions,
@@ -64,7 +63,10 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   const lvmCommand = lvmRunner(run);
   const pooled = poolGroup(options, around, lvmCommand);
   const link = (name: string): string => `${runDir}/${name}`;
-  const changeIn = ({ name }: Group): Change => ({ lvm: lvmCommand, run, pool, group: name });
+  const changeIn = (group: Group): Change => {
+    const { problem } = measured(group);
+    return { lvm: lvmCommand, run, pool, group: group.name, problem };
+  };
 
   async function tidy(): Promise<void> {
     const group = await pooled.look();
@@ -183,22 +185,9 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     if (found !== undefined && found.volume.volumeUid !== volumeUid) {
       return undefined;
     }
-    const done = group && found && (await eraseIn(group, found.lv, erase, signal));
+    const done = group && found && (await eraseVolume(changeIn(group), found.lv, erase, signal));
     await rm(link(name), { force: true });
     return done;
-  }
-
-  async function eraseIn(
-    group: Group,
-    lv: LogicalVolume,
-    erase: ErasePolicy,
-    signal: AbortSignal,
-  ): Promise<string> {
-    const { problem } = measured(group);
-    if (problem !== undefined) {
-      throw new PoolUnusableError(problem);
-    }
-    return eraseVolume(changeIn(group), lv, erase, signal);
   }
 
   async function removeStray(
@@ -216,7 +205,7 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     if (!isStray) {
       throw new ForeignVolumeError(`${lv.path} is a volume, or does not belong to pool ${pool}`);
     }
-    const done = await eraseIn(group, lv, erase, signal);
+    const done = await eraseVolume(changeIn(group), lv, erase, signal);
     await rm(link(name), { force: true });
     return done;
   }

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
 import { bytes, MiB } from '../../src/model/bytes.ts';
+import { describeError } from '../../src/model/errors.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import type { StorageBackend } from '../../src/usecases/ports.ts';
 import { gptGround, type GptGround } from '../support/gpt-pool.ts';
@@ -106,7 +107,7 @@ describe('a disk that goes in the middle of something', function () {
             const { run: program, isLost } = losing(steps);
             const refused = await run(ground.open({ run: program })).then(
               () => undefined,
-              (error: Error) => error.message,
+              describeError,
             );
             if (!isLost()) {
               break;

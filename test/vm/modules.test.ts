@@ -5,7 +5,7 @@ import { whyNotBlank } from '../../src/platform/blank.ts';
 import { ifThere } from '../../src/platform/files.ts';
 import { isKnownFilesystem } from '../../src/platform/known-filesystems.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
-import { PoolUnusableError } from '../../src/usecases/ports.ts';
+import { PoolUnusableError, type StorageBackend } from '../../src/usecases/ports.ts';
 import { diskBytes } from '../guest/disks.ts';
 import { rejection } from '../support/rejection.ts';
 import { blankDisk, diskOfGuest } from './ground.ts';
@@ -13,10 +13,12 @@ import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
 import { agentWith, encryptedVolume } from './luks-ground.ts';
 
 const { signal } = new AbortController();
+const one = request('1', 4);
 const rules = '/etc/modprobe.d/berth-test.conf';
 
 /** The kernel, and programs that load modules, do not find this one from here on. */
 async function without(module: string): Promise<void> {
+  await runCommand('lvm', ['vgchange', '--activate', 'n']);
   await unload(module);
   await writeFile(rules, `install ${module} /bin/false\n`);
 }
@@ -40,49 +42,52 @@ describe('on a node whose kernel lacks a module', () => {
     await blankDisk('ssd-c');
   });
 
-  const cases = [
-    ['dm_mod', 'linear'],
-    ['dm_raid', 'mirrored'],
-    ['dm_thin_pool', 'thin'],
-  ] as const;
-  for (const [module, type] of cases) {
-    it(`${module}: a pool of type ${type} takes no disk, says why, and works as soon as it is there`, async () => {
-      const disk = await diskOfGuest('ssd-c');
-      // The others do not need it.
-      await runCommand('modprobe', ['dm_mod']);
-      await without(module);
-      const backend = ground.open({ type }, { devices: { paths: [disk] } });
-      for (const call of [
-        () => backend.usage(signal),
-        () => backend.ensure(request('1', 4), signal),
-      ]) {
-        const error = await rejection(call());
-        expect(error.message).to.include(`modprobe ${module}`).and.include(type);
-        expect(error).to.be.instanceOf(PoolUnusableError);
-      }
-      expect(await whyNotBlank(disk, diskBytes)).to.equal(undefined);
-
-      await rm(rules);
-      expect((await backend.usage(signal)).disks).to.have.length(1);
-    });
+  async function expectUnusable(backend: StorageBackend, module: string): Promise<void> {
+    for (const call of [
+      () => backend.usage(signal),
+      () => backend.ensure(request('2', 4), signal),
+    ]) {
+      const error = await rejection(call());
+      expect(error.message).to.include(`modprobe ${module}`).and.include('lvm.type');
+      expect(error).to.be.instanceOf(PoolUnusableError);
+    }
   }
 
-  it('dm_mod: volumes that are there are known, not used, and come back with it', async () => {
-    await ground.makeGroup({ 'ssd-c': 32 });
-    await ground.open().ensure(request('1', 4), signal);
-    await ground.reboot();
+  it('dm_mod: a pool takes no disk, keeps the volumes that are there, and works as soon as it is there', async () => {
+    const disk = await diskOfGuest('ssd-c');
     await without('dm_mod');
-    const backend = ground.open();
-    expect((await backend.list(signal)).volumes).to.have.length(1);
-    const error = await rejection(backend.attach(request('1', 4), signal));
-    expect(error.message).to.include('modprobe dm_mod');
-    expect((await rejection(backend.usage(signal))).message).to.include('modprobe dm_mod');
-    await rejection(backend.remove(request('1', 4), 'zero', signal));
+    const backend = ground.open({}, { devices: { paths: [disk] } });
+    await expectUnusable(backend, 'dm_mod');
+    expect(await whyNotBlank(disk, diskBytes)).to.equal(undefined);
 
     await rm(rules);
-    await backend.attach(request('1', 4), signal);
-    expect((await backend.usage(signal)).volumes).to.have.length(1);
+    await backend.ensure(one, signal);
+    await without('dm_mod');
+    await expectUnusable(ground.open({}, { devices: { paths: [disk] } }), 'dm_mod');
+    expect((await backend.list(signal)).volumes).to.have.length(1);
+    for (const call of [
+      () => backend.attach(one, signal),
+      () => backend.remove(one, 'zero', signal),
+    ]) {
+      expect((await rejection(call())).message).to.include('modprobe dm_mod');
+    }
+
+    await rm(rules);
+    await backend.attach(one, signal);
   });
+
+  for (const [module, type] of [
+    ['dm_raid', 'mirrored'],
+    ['dm_thin_pool', 'thin'],
+  ] as const) {
+    it(`${module}: a pool of type ${type} takes no disk, and says why`, async () => {
+      const disk = await diskOfGuest('ssd-c');
+      await runCommand('modprobe', ['dm_mod']);
+      await without(module);
+      await expectUnusable(ground.open({ type }, { devices: { paths: [disk] } }), module);
+      expect(await whyNotBlank(disk, diskBytes)).to.equal(undefined);
+    });
+  }
 
   it('dm_crypt: an encrypted volume is refused before anything is made of it', async () => {
     await ground.makeGroup({ 'ssd-c': 32 });
@@ -99,12 +104,17 @@ describe('on a node whose kernel lacks a module', () => {
     expect((await plain.list(signal)).volumes).to.deep.equal([]);
   });
 
-  it('of a filesystem: it is not known, and loaded again as soon as it is there', async () => {
+  it('of a filesystem: it is not known, and is as soon as it is there', async () => {
     const directory = `${ground.runDir}.mounts`;
-    const isKnown = () => isKnownFilesystem('btrfs', { run: runCommand, directory }, signal);
-    await without('btrfs');
-    expect(await isKnown()).to.equal(false);
-    await rm(rules);
+    const isKnown = () => isKnownFilesystem('xfs', { run: runCommand, directory }, signal);
+    const file = (await runCommand('modinfo', ['--field', 'filename', 'xfs'])).trim();
+    await unload('xfs');
+    await runCommand('mount', ['--bind', '/dev/null', file]);
+    try {
+      expect(await isKnown()).to.equal(false);
+    } finally {
+      await runCommand('umount', [file]);
+    }
     expect(await isKnown()).to.equal(true);
   });
 });

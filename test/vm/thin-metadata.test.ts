@@ -9,6 +9,7 @@ import { runCommand } from '../../src/platform/run-command.ts';
 import { measurePool } from '../../src/usecases/measure-pool.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
 import { HealthWatch } from '../../src/usecases/watch-health.ts';
+import { waitFor } from '../cluster/wait.ts';
 import { rejection } from '../support/rejection.ts';
 import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
 
@@ -37,7 +38,6 @@ describe('a thin pool whose metadata fills up', function () {
       '-c',
       `for ((id = ${first}; id < ${first + count}; id++)); do dmsetup message ${mapped} 0 "create_thin $id" || break; done`,
     ]);
-  const status = async () => runCommand('dmsetup', ['status', mapped]);
 
   it('warns, refuses before it is full, is unusable when it is, and well once it has more', async () => {
     const backend = ground.open(lvm);
@@ -55,20 +55,25 @@ describe('a thin pool whose metadata fills up', function () {
       const pool = { name: 'fast', backend: 'lvm', applies: true, storage: backend };
       return (await measurePool(pool, () => undefined, signal)).standing;
     };
-    const health = async () => {
-      const watch = new HealthWatch({
-        ...healthSources(
-          { hostMounts: '/proc/self/mountinfo', healthProbeInterval: 1 },
-          runCommand,
-          log,
-        ),
-        ...{ chains: deviceChains(), now: Date.now, quietMs: 1 },
-      });
-      const { under: paths = [] } = await backend.usage(signal);
-      const look = () => watch.look({ pools: [{ pool: 'fast', paths }], volumes: [] });
-      await look();
-      return (await look()).pools.get('fast');
-    };
+    const { under: paths = [] } = await backend.usage(signal);
+    const watch = new HealthWatch({
+      ...healthSources(
+        { hostMounts: '/proc/self/mountinfo', healthProbeInterval: 1_200 },
+        runCommand,
+        log,
+      ),
+      ...{ chains: deviceChains(), now: Date.now, quietMs: 1 },
+    });
+    const untilHealth = (state: string) =>
+      waitFor(
+        `the pool to be ${state}`,
+        async () => {
+          const { pools } = await watch.look({ pools: [{ pool: 'fast', paths }], volumes: [] });
+          const health = pools.get('fast');
+          return `${health?.state ?? 'well'} ${health?.reason ?? ''}`.trim() === state;
+        },
+        { timeoutMs: 60_000, intervalMs: 100 },
+      );
     expect((await standing()).warnings).to.equal(undefined);
 
     // Its 2 MiB are 512 blocks.
@@ -89,11 +94,10 @@ describe('a thin pool whose metadata fills up', function () {
 
     await useMetadata(3000, 100).catch(() => undefined);
     const full = await standing();
-    console.log(await status(), full, await health());
     expect(full).to.include({ healthy: false, free: 0, volumes: 1 });
     expect(full.message).to.include('guest/berth-thin').and.include('its metadata is full');
     expect(full.message).to.include('lvextend --poolmetadatasize');
-    expect(await health()).to.include({ state: 'suspect', reason: 'ThinPoolFull' });
+    await untilHealth('suspect ThinPoolFull');
     for (const call of [
       () => backend.ensure(request('2', 1), signal),
       () => backend.grow(request('1', 16), signal),
@@ -110,11 +114,10 @@ describe('a thin pool whose metadata fills up', function () {
     );
 
     await runCommand('lvm', ['lvextend', '--poolmetadatasize', '+4m', 'guest/berth-thin']);
-    console.log(await status());
     const well = await standing();
     expect(well).to.include({ healthy: true, free: 120 * MiB });
     expect(well.warnings).to.equal(undefined);
-    expect(await health()).to.equal(undefined);
+    await untilHealth('well');
     await write('again', MiB);
     await backend.ensure(request('2', 1), signal);
     await backend.remove(one, 'discard', signal);
