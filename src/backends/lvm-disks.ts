@@ -8,6 +8,7 @@ import type { DiskInPool } from '../usecases/ports.ts';
 import type { BackendSurroundings, PoolDisk } from './backend.ts';
 import type { Group, GroupDisk } from './lvm-look.ts';
 import type { RunLvm } from './lvm-run.ts';
+import { isMember, refuseSelected, toShown } from './lvm-shown-disks.ts';
 import { ourTag, poolTag } from './lvm-volumes.ts';
 import { endsOf, zeroRegions } from './shared/zeros.ts';
 
@@ -43,12 +44,12 @@ export async function settleDisks(
   for (const member of kept) {
     const disk = listed.find((each) => isMember(each, member));
     isChanged = (isWhole && (await openOrClose(settling, member, disk))) || isChanged;
-    disks.push(toShown(member, disk));
+    disks.push(toShown(settling.name, member, disk));
   }
   const others = listed.filter((each) => !members.some((member) => isMember(each, member)));
   const taken = isWhole
     ? await takeSelected(settling, others, kept.length > 0, signal)
-    : refuseSelected(settling, others);
+    : refuseSelected(settling.name, others);
   const hasTaken = taken.some(({ state }) => state === 'used');
   return { disks: [...disks, ...taken], isChanged: isChanged || hasTaken };
 }
@@ -66,33 +67,6 @@ async function takeSelected(
     outcomes.push(...(outcome ? [outcome] : []));
   }
   return outcomes;
-}
-
-/** The disk that is missing may come back: what comes in its place is left as it is until then. */
-function refuseSelected(
-  { name }: DiskSettling,
-  candidates: readonly PoolDisk[],
-): readonly DiskInPool[] {
-  const message = `it is not taken while volume group ${name} lacks a disk: bring that one back, or take it out of the group by hand (vgreduce --removemissing ${name})`;
-  return candidates
-    .filter(({ selected }) => selected)
-    .map(({ disk: { id, path, bytes } }) => ({ id, path, bytes, state: 'refused', message }));
-}
-
-function isMember({ disk }: PoolDisk, { path }: GroupDisk): boolean {
-  return disk.path === path || disk.links.includes(path);
-}
-
-function toShown(member: GroupDisk, found: PoolDisk | undefined): DiskInPool {
-  const { uuid, bytes, path } = member;
-  if (member.isMissing || found === undefined) {
-    const message = 'it is a part of the volume group, and is not there';
-    return member.isMissing
-      ? { id: `lvm-${uuid}`, bytes, state: 'missing', message }
-      : { id: `lvm-${uuid}`, path, bytes, state: 'used' };
-  }
-  const { disk, selected } = found;
-  return { id: disk.id, path: disk.path, bytes: disk.bytes, state: selected ? 'used' : 'leaving' };
 }
 
 /** A disk that is no longer selected gets no new volumes. @returns whether anything was done */
