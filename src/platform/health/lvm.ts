@@ -14,7 +14,8 @@ export interface LvmParts {
 }
 
 const patienceMs = 60_000;
-const fields = 'vg_name,vg_uuid,lv_name,lv_uuid,lv_layout,lv_health_status,lv_check_needed,metadata_percent';
+const fields =
+  'vg_name,vg_uuid,lv_name,lv_uuid,lv_layout,lv_health_status,lv_check_needed,metadata_percent';
 
 /** What LVM knows of the copies of a mirror, of missing disks and of thin pools. */
 export function lvmStates({ lvm, everyMs, sys = '/sys' }: LvmParts): HealthProbe {
