@@ -6,6 +6,7 @@ import { err, type Result } from '../model/result.ts';
 import type { VolumeIdentity } from '../model/volume.ts';
 import { errorCode, ifThere, syncDirectory } from '../platform/files.ts';
 import { fileIdentity } from '../platform/loop-devices.ts';
+import { isOutOfSpace } from '../platform/out-of-space.ts';
 import { CommandError, type RunCommand } from '../platform/run-command.ts';
 import { PoolUnusableError } from '../usecases/ports.ts';
 import { encodeHeader, headerBytes, parseHeader, type ImageHeader } from './loop-header.ts';
@@ -165,7 +166,7 @@ async function writePartial(partial: string, image: NewImage): Promise<void> {
 export function noRoomError(error: unknown, path: string, size: Bytes): unknown {
   const said = error instanceof CommandError ? error.stderr : '';
   const directory = dirname(path);
-  if (errorCode(error) === 'ENOSPC' || said.includes('No space left')) {
+  if (isOutOfSpace(error)) {
     return new NoSpaceError(`the filesystem of ${directory} has no room for ${size} bytes`);
   }
   if (errorCode(error) === 'EFBIG' || said.includes('File too large')) {

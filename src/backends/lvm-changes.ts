@@ -3,6 +3,7 @@ import type { ErasePolicy, VolumeIdentity } from '../model/volume.ts';
 import { kernelPath } from '../platform/device-number.ts';
 import { refuseIfHeld } from '../platform/held.ts';
 import type { RunCommand } from '../platform/run-command.ts';
+import { PoolUnusableError } from '../usecases/ports.ts';
 import type { Group, LogicalVolume } from './lvm-look.ts';
 import type { Layout } from './lvm-options.ts';
 import type { RunLvm } from './lvm-run.ts';
@@ -26,6 +27,8 @@ export interface Change {
   readonly pool: string;
   /** The name of the volume group. */
   readonly group: string;
+  /** Why nothing is given back to it now; LVM would forget volumes whose blocks stay taken. */
+  readonly problem?: string | undefined;
 }
 
 /** Until its last step the volume is marked as partial, and the next start takes it away. */
@@ -99,6 +102,9 @@ async function finishRename(
 
 /** Undoes or finishes what was cut off: partial volumes go, half renamed ones get their name. */
 export async function finishChanges(change: Change, group: Group): Promise<void> {
+  if (change.problem !== undefined) {
+    return;
+  }
   const { partial, renamed } = recogniseAll(group, change.pool);
   for (const { name } of partial) {
     await change.lvm(['lvremove', '--yes', `${group.name}/${name}`]);
@@ -124,6 +130,9 @@ export async function eraseVolume(
   erase: ErasePolicy,
   signal: AbortSignal,
 ): Promise<string> {
+  if (change.problem !== undefined) {
+    throw new PoolUnusableError(change.problem);
+  }
   await activate(change, lv);
   const device = await kernelPath(lv.path);
   await refuseIfHeld(device);

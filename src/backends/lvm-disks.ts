@@ -8,6 +8,7 @@ import type { DiskInPool } from '../usecases/ports.ts';
 import type { BackendSurroundings, PoolDisk } from './backend.ts';
 import type { Group, GroupDisk } from './lvm-look.ts';
 import type { RunLvm } from './lvm-run.ts';
+import { isMember, refuseSelected, toShown } from './lvm-shown-disks.ts';
 import { ourTag, poolTag } from './lvm-volumes.ts';
 import { endsOf, zeroRegions } from './shared/zeros.ts';
 
@@ -34,17 +35,21 @@ export async function settleDisks(
 ): Promise<{ readonly disks: readonly DiskInPool[]; readonly isChanged: boolean }> {
   const listed = await settling.around.disks.list(signal);
   const members = group?.disks ?? [];
-  const left = await releaseUnused(settling, group, listed);
+  // LVM changes nothing of a volume group that lacks a disk.
+  const isWhole = members.every(({ isMissing }) => !isMissing);
+  const left = isWhole ? await releaseUnused(settling, group, listed) : [];
   const kept = members.filter((each) => !left.includes(each));
   const disks: DiskInPool[] = [];
   let isChanged = left.length > 0;
   for (const member of kept) {
     const disk = listed.find((each) => isMember(each, member));
-    isChanged = (await openOrClose(settling, member, disk)) || isChanged;
-    disks.push(toShown(member, disk));
+    isChanged = (isWhole && (await openOrClose(settling, member, disk))) || isChanged;
+    disks.push(toShown(settling.name, member, disk));
   }
   const others = listed.filter((each) => !members.some((member) => isMember(each, member)));
-  const taken = await takeSelected(settling, others, kept.length > 0, signal);
+  const taken = isWhole
+    ? await takeSelected(settling, others, kept.length > 0, signal)
+    : refuseSelected(settling.name, others);
   const hasTaken = taken.some(({ state }) => state === 'used');
   return { disks: [...disks, ...taken], isChanged: isChanged || hasTaken };
 }
@@ -64,42 +69,26 @@ async function takeSelected(
   return outcomes;
 }
 
-function isMember({ disk }: PoolDisk, { path }: GroupDisk): boolean {
-  return disk.path === path || disk.links.includes(path);
-}
-
-function toShown(member: GroupDisk, found: PoolDisk | undefined): DiskInPool {
-  const { uuid, bytes, path } = member;
-  if (member.isMissing || found === undefined) {
-    const message = 'it is a part of the volume group, and is not there';
-    return member.isMissing
-      ? { id: `lvm-${uuid}`, bytes, state: 'missing', message }
-      : { id: `lvm-${uuid}`, path, bytes, state: 'used' };
-  }
-  const { disk, selected } = found;
-  return { id: disk.id, path: disk.path, bytes: disk.bytes, state: selected ? 'used' : 'leaving' };
-}
-
 /** A disk that is no longer selected gets no new volumes. @returns whether anything was done */
 async function openOrClose(
   { lvm }: DiskSettling,
   member: GroupDisk,
   found: PoolDisk | undefined,
 ): Promise<boolean> {
-  if (found === undefined || member.isMissing || found.selected === member.isOpen) {
+  if (found === undefined || found.selected === member.isOpen) {
     return false;
   }
   await lvm(['pvchange', '--allocatable', found.selected ? 'y' : 'n', member.path]);
   return true;
 }
 
-/** @returns the disks that have left. One that cannot be seen never leaves. */
+/** @param group - none of its disks is missing. @returns the disks that have left */
 async function releaseUnused(
   { lvm, name }: DiskSettling,
   group: Group | undefined,
   listed: readonly PoolDisk[],
 ): Promise<readonly GroupDisk[]> {
-  if (group === undefined || group.disks.some(({ isMissing }) => isMissing)) {
+  if (group === undefined) {
     return [];
   }
   const leaving = group.disks.filter(

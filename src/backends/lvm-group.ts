@@ -4,10 +4,12 @@ import { PoolUnusableError, type DiskInPool } from '../usecases/ports.ts';
 import type { BackendSurroundings } from './backend.ts';
 import { settleDisks } from './lvm-disks.ts';
 import { lookAtGroup, type Group } from './lvm-look.ts';
-import type { LvmOptions } from './lvm-options.ts';
+import type { Layout, LvmOptions } from './lvm-options.ts';
 import type { RunLvm } from './lvm-run.ts';
 import { settleThinPool } from './lvm-thin.ts';
 import { poolTag } from './lvm-volumes.ts';
+import { whyNoTarget, type MapperTarget } from './shared/mapper.ts';
+import { once } from './shared/once.ts';
 
 export interface PoolGroup {
   /** As it is now; nothing where a pool of disks has got none yet. @throws PoolUnusableError */
@@ -20,6 +22,14 @@ export interface SettledGroup {
   readonly group: Group | undefined;
   readonly disks?: readonly DiskInPool[];
 }
+
+/** What the device mapper makes the volumes of each layout of. */
+const targets: Readonly<Record<Layout['type'], MapperTarget>> = {
+  linear: 'linear',
+  striped: 'striped',
+  mirrored: 'raid',
+  thin: 'thin-pool',
+};
 
 export function groupNameOf({ volumeGroup }: LvmOptions, pool: string): string {
   return volumeGroup ?? `berth-${pool}`;
@@ -71,7 +81,16 @@ export function poolGroup(
     }
   }
 
+  /** A disk is not taken, nor room promised, where the kernel could make no volume of it. */
+  const able = once(async () => {
+    const why = await whyNoTarget(targets[layout.type], around.run);
+    if (why !== undefined) {
+      throw new PoolUnusableError(`lvm.type is ${layout.type}: ${why}`);
+    }
+  });
+
   async function settle(before: Group | undefined, signal: AbortSignal): Promise<SettledGroup> {
+    await able.done();
     let group = before;
     let disks: readonly DiskInPool[] | undefined;
     if (volumeGroup === undefined) {

@@ -1,6 +1,7 @@
 import { NoSpaceError } from '../model/errors.ts';
 import { CommandError, type RunCommand } from '../platform/run-command.ts';
 import { PoolUnusableError } from '../usecases/ports.ts';
+import { hasNoMapper, noMapper } from './shared/mapper.ts';
 
 /**
  * Works in a container beside the node's own LVM: device files are made by LVM itself, since udev
@@ -37,7 +38,24 @@ function understood(error: unknown): unknown {
       'the program lvm is not there: backend lvm needs the package lvm2 in the image of the agent',
     );
   }
+  const lack = lackOfKernel(error.stderr);
+  if (lack !== undefined) {
+    return new PoolUnusableError(lack);
+  }
   return /insufficient (free space|suitable)|not enough free/i.test(error.stderr)
     ? new NoSpaceError(`the volume group has no room left: ${error.stderr.trim().slice(0, 300)}`)
-    : error;
+    : withoutConfig(error);
+}
+
+/** People read what was done, and what LVM says of it. */
+function withoutConfig({ message, exitCode, stderr, stdout }: CommandError): CommandError {
+  return new CommandError(message.replace(`--config ${config} `, ''), exitCode, stderr, stdout);
+}
+
+function lackOfKernel(stderr: string): string | undefined {
+  const said = /^.*Required device-mapper target.*$/m.exec(stderr)?.[0].trim();
+  if (hasNoMapper(stderr)) {
+    return noMapper;
+  }
+  return said && `the kernel of the node lacks a module of the device mapper: LVM says "${said}"`;
 }

@@ -1,7 +1,7 @@
 import { bytes, formatBytes, minusBytes, sumBytes, type Bytes } from '../model/bytes.ts';
 import { NoSpaceError } from '../model/errors.ts';
-import { judgeLvm } from '../model/lvm-state.ts';
-import type { PoolUsage, ThinUsage } from '../usecases/ports.ts';
+import { isReadOnly, judgeLvm, type LvmState } from '../model/lvm-state.ts';
+import { PoolUnusableError, type PoolUsage, type ThinUsage } from '../usecases/ports.ts';
 import type { Group, LogicalVolume } from './lvm-look.ts';
 import type { Layout, LvmOptions } from './lvm-options.ts';
 import type { ThinOptions } from './lvm-thin-options.ts';
@@ -18,7 +18,7 @@ export function measure(group: Group, pool: string, { layout }: LvmOptions): Roo
   const lacking = lackOf(group);
   if (layout.type === 'thin') {
     const thin = measureThin(thinPool, layout.thin, allocated);
-    return { ...known, ...thin, ...lacking };
+    return { ...known, ...thin, ...lacking, ...brokenOf(group, thinPool) };
   }
   const room = lacking ?? roomFor(group, rowsOf(layout), layout.type === 'mirrored' ? 2 : 1);
   return { ...known, total: sumBytes([allocated, room.free]), ...room };
@@ -37,12 +37,26 @@ function lackOf(group: Group): Pick<PoolUsage, 'free' | 'largest' | 'warnings'> 
     : { free: bytes(0), largest: bytes(0), warnings: [missingText(group, missing)] };
 }
 
+/** A thin pool that cannot be written serves what is in it, and makes nothing. */
+function brokenOf(
+  group: Group,
+  thinPool: LogicalVolume | undefined,
+): Pick<PoolUsage, 'free' | 'largest' | 'problem'> | undefined {
+  const state = thinPool && stateOf(group, thinPool);
+  const problem = state && isReadOnly(state) ? judgeLvm(state)?.message : undefined;
+  return problem === undefined ? undefined : { free: bytes(0), largest: bytes(0), problem };
+}
+
+function stateOf({ name }: Group, lv: LogicalVolume): LvmState {
+  return { ...lv, name: `${name}/${lv.name}` };
+}
+
 /** What LVM says of volumes of the pool that are not well. */
 export function illVolumes(group: Group, pool: string): readonly string[] {
   const { volumes, thinPool } = recogniseAll(group, pool);
   const all = [...volumes.map(({ lv }) => lv), ...(thinPool ? [thinPool] : [])];
   return all.flatMap((lv) => {
-    const ill = judgeLvm({ ...lv, name: `${group.name}/${lv.name}` });
+    const ill = judgeLvm(stateOf(group, lv));
     return ill ? [ill.message] : [];
   });
 }
@@ -140,8 +154,15 @@ function thinWarnings(
 }
 
 /** Why a volume that needs `wanted` bytes cannot be made. */
-export function noSpace(pool: string, room: PoolUsage, wanted: Bytes): NoSpaceError {
-  const { total, free, largest, warnings = [] } = room;
+export function noSpace(
+  pool: string,
+  room: PoolUsage,
+  wanted: Bytes,
+): NoSpaceError | PoolUnusableError {
+  const { total, free, largest, problem, warnings = [] } = room;
+  if (problem !== undefined) {
+    return new PoolUnusableError(problem);
+  }
   const why = warnings.length > 0 ? `: ${warnings.join('; ')}` : '';
   return new NoSpaceError(
     `pool ${pool} has ${formatBytes(free)} free of ${formatBytes(total)}, at most ${formatBytes(largest)} for one volume; ` +

@@ -1,4 +1,5 @@
 import { NoSpaceError } from '../model/errors.ts';
+import { isReadOnly } from '../model/lvm-state.ts';
 import { PoolUnusableError } from '../usecases/ports.ts';
 import type { Group, LogicalVolume } from './lvm-look.ts';
 import type { ThinOptions } from './lvm-thin-options.ts';
@@ -69,7 +70,7 @@ async function growThinPool(
 ): Promise<boolean> {
   const free = disks.reduce((sum, { isOpen, freeExtents }) => sum + (isOpen ? freeExtents : 0), 0);
   const more = wanted - Math.floor(thinPool.bytes / extentBytes);
-  const isWhole = disks.every(({ isMissing }) => !isMissing);
+  const isWhole = disks.every(({ isMissing }) => !isMissing) && !isReadOnly(thinPool);
   if (more <= 0 || more > free || !isWhole) {
     return false;
   }

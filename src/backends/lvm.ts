@@ -63,7 +63,10 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   const lvmCommand = lvmRunner(run);
   const pooled = poolGroup(options, around, lvmCommand);
   const link = (name: string): string => `${runDir}/${name}`;
-  const changeIn = ({ name }: Group): Change => ({ lvm: lvmCommand, run, pool, group: name });
+  const changeIn = (group: Group): Change => {
+    const { problem } = measured(group);
+    return { lvm: lvmCommand, run, pool, group: group.name, problem };
+  };
 
   async function tidy(): Promise<void> {
     const group = await pooled.look();
@@ -91,7 +94,8 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   async function usage(signal: AbortSignal): Promise<PoolUsage> {
     const { group, disks } = await pooled.settle(await pooled.look(), signal);
     const room = measured(group);
-    const warnings = [...(room.warnings ?? []), ...(group ? illVolumes(group, pool) : [])];
+    const ill = group ? illVolumes(group, pool).filter((each) => each !== room.problem) : [];
+    const warnings = [...(room.warnings ?? []), ...ill];
     return { ...room, ...(disks && { disks }), ...(warnings.length > 0 && { warnings }) };
   }
 

@@ -10,6 +10,8 @@ export interface LvmState {
   readonly status: string;
   /** `lv_check_needed`: the metadata of a thin pool has to be repaired. */
   readonly needsCheck: boolean;
+  /** The part of its metadata that a thin pool has in use, 0 to 1; missing where nobody can tell. */
+  readonly metadataUsed?: number | undefined;
 }
 
 export type LvmReason = Extract<TroubleReason, 'LvmFailed' | 'LvmDegraded' | 'ThinPoolFull'>;
@@ -20,6 +22,9 @@ export function judgeLvm(
   state: LvmState,
 ): { readonly reason: LvmReason; readonly message: string } | undefined {
   const { name, status, needsCheck } = state;
+  if (isOutOfMetadata(state)) {
+    return { reason: 'ThinPoolFull', message: `LVM says of ${name}: ${fullMetadata(state)}` };
+  }
   if (needsCheck) {
     const message = `LVM says that the metadata of ${name} is damaged: \`lvconvert --repair ${name}\` while nobody uses it`;
     return { reason: 'LvmFailed', message };
@@ -27,6 +32,25 @@ export function judgeLvm(
   const isWell = status === '' || status === 'writemostly';
   const [reason, advice] = isWell ? [] : meaningOf(state);
   return reason && { reason, message: `LVM says of ${name}: ${status}; ${advice}` };
+}
+
+/** Such a thin pool takes no writes to new places, makes no volume, and gives none back. */
+function isOutOfMetadata({ status, metadataUsed = 0 }: LvmState): boolean {
+  return status === 'metadata_read_only' && metadataUsed >= 1;
+}
+
+/** The data is all there: it is for somebody to give the pool room, not for volumes to be given up. */
+function fullMetadata({ name, status, needsCheck }: LvmState): string {
+  const grow = `\`lvextend --poolmetadatasize +1G ${name}\` gives it more`;
+  const remedy = needsCheck
+    ? `end its pods, deactivate it, \`lvconvert --repair ${name}\`, then ${grow}`
+    : grow;
+  return `${status}, its metadata is full (100%); nothing new can be written to its volumes: ${remedy}`;
+}
+
+/** Whether nothing can be made of a thin pool, whatever room its data has. */
+export function isReadOnly(state: LvmState): boolean {
+  return state.needsCheck || ['metadata_read_only', 'failed', 'error'].includes(state.status);
 }
 
 function meaningOf({ name, layout, status }: LvmState): readonly [LvmReason, string] {

@@ -1,10 +1,12 @@
 import { constants } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import { PermanentError } from '../model/errors.ts';
 import type { Filesystems } from '../usecases/node-ports.ts';
 import { blankEnds, hasBlankEnds } from './blank.ts';
 import { kernelPath } from './device-number.ts';
 import { errorCode } from './files.ts';
 import { filesystemOn } from './filesystem-on.ts';
+import { isKnownFilesystem } from './known-filesystems.ts';
 import { makeFilesystem } from './make-filesystem.ts';
 import { ownMounts } from './own-mounts.ts';
 import type { RunCommand } from './run-command.ts';
@@ -56,6 +58,14 @@ export function filesystems(run: RunCommand, directory: string): Filesystems {
       const type = await filesystemOn(device, run);
       // One that is being made now has taken the old size of its device.
       await (type === undefined ? refuseIfHeld(device) : growMounted(type, device, signal));
+    },
+    refuseUnknown: async (path, fsType, signal) => {
+      const isDevice = (await deviceAt(path)) !== undefined;
+      if (isDevice && !(await isKnownFilesystem(fsType, { run, directory }, signal))) {
+        throw new PermanentError(
+          `the kernel of the node does not know the filesystem ${fsType}: install and load its module (modprobe ${fsType}), or use another fsType`,
+        );
+      }
     },
     isBlank: async (path) => {
       const device = await deviceAt(path);

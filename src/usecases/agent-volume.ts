@@ -20,7 +20,7 @@ export interface VolumeReconcilerParts {
     changed(): void;
   };
   readonly machine: Pick<MachineIdentity, 'lossOf' | 'found' | 'calledLost'>;
-  readonly filesystems: Pick<Filesystems, 'grow' | 'isBlank' | 'blank' | 'make'>;
+  readonly filesystems: Pick<Filesystems, 'grow' | 'refuseUnknown' | 'isBlank' | 'blank' | 'make'>;
   readonly encryption: Pick<EncryptedStorage, 'ofVolume'>;
   readonly events: EventSink;
   readonly log: Log;

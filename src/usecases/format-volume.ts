@@ -25,7 +25,7 @@ function isNew(volume: LocalVolume): boolean {
  * raw is left as its pool has made it.
  *
  * @param path - of what kubelet is going to use: the last of all devices in front of the volume
- * @throws PermanentError where mkfs cannot do what the class asks
+ * @throws PermanentError where mkfs cannot do what the class asks, or nobody could mount it here
  */
 export function volumeFormatter({ volumes, filesystems, log, meter }: Parts) {
   async function isStillNew({ name, uid }: LocalVolume): Promise<boolean> {
@@ -42,11 +42,12 @@ export function volumeFormatter({ volumes, filesystems, log, meter }: Parts) {
   }
 
   return async (volume: LocalVolume, path: string, signal: AbortSignal): Promise<void> => {
-    const { mkfsOptions, volumeMode } = volume.spec;
+    const { fsType, mkfsOptions, volumeMode } = volume.spec;
     if (!isNew(volume) || volumeMode !== 'Filesystem') {
       return;
     }
     refuseUnknown(volume);
+    await filesystems.refuseUnknown(path, fsType, signal);
     const isBlank = await filesystems.isBlank(path);
     const isDone = isBlank && mkfsOptions === undefined;
     if (isDone || !(await isStillNew(volume))) {

@@ -71,10 +71,11 @@ export async function measurePool(
     onCounted(counted);
     const inventory = await storage.list(signal);
     const volumes = inventory.volumes.length;
+    const message = problem ?? usage.problem;
     const standing: PoolStanding =
-      problem === undefined
+      message === undefined
         ? { ...about, healthy: true, ...room, volumes, ...remarks(usage) }
-        : { ...about, healthy: false, message: problem, ...noRoom, volumes, ...remarks(usage) };
+        : { ...about, healthy: false, message, ...noRoom, volumes, ...remarks(usage) };
     return { standing, inventory, allocated, keepForMs };
   } catch (error) {
     signal.throwIfAborted();

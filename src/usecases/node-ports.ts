@@ -37,6 +37,11 @@ export interface Filesystems {
    */
   grow(path: string, signal: AbortSignal): Promise<void>;
   /**
+   * Looks whether the kernel of this node can mount what a device is going to hold. A directory holds no filesystem.
+   * @throws PermanentError when it does not know this one, and finds no module that does
+   */
+  refuseUnknown(path: string, fsType: FsType, signal: AbortSignal): Promise<void>;
+  /**
    * Whether a device shows nothing of whoever had its space before: both its ends read as zeros. A
    * directory has no ends, and counts as blank.
    */

@@ -49,6 +49,8 @@ export interface PoolUsage {
   readonly disks?: readonly DiskInPool[];
   /** The device files it lies on, where that is neither a directory nor only `disks`. */
   readonly under?: readonly string[];
+  /** Why it is unhealthy although its volumes are known: nothing can be made until somebody mends it. */
+  readonly problem?: string;
   /** What somebody should know although volumes can be made. */
   readonly warnings?: readonly string[];
   /** Where volumes are promised more than there may be. */

@@ -64,7 +64,8 @@ export function volumeRemover(
     }
     const policy = erasureOf(volume);
     const why = policy === spec.erase ? '' : ' (no pod has ever seen the volume)';
-    const said = result === undefined ? 'nothing was left to erase' : `${result}${why}`;
+    const said =
+      result === undefined ? 'nothing of it was found, so nothing was erased' : `${result}${why}`;
     const at = new Date(parts.now()).toISOString();
     await volumes.setStatus(volume, { ...status, erased: { policy, at, result: said } });
     events.normal(volumeRef(volume), 'VolumeErased', `node ${node}: ${policy}: ${said}`);

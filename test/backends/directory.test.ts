@@ -1,6 +1,10 @@
 import { expect } from 'chai';
+import { readdir } from 'node:fs/promises';
 import { bytes, MiB } from '../../src/model/bytes.ts';
+import { NoSpaceError } from '../../src/model/errors.ts';
+import { runCommand } from '../../src/platform/run-command.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
+import { volumeNamed } from '../support/identities.ts';
 import { folderContent, folderGround, type FolderGround } from '../support/folder-pool.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
@@ -40,6 +44,30 @@ describe('the directory backend', () => {
     try {
       const { warnings } = await ground.open().usage(new AbortController().signal);
       expect(warnings?.join()).to.include('enforcement is none');
+    } finally {
+      await ground.cleanUp();
+    }
+  });
+
+  it('is full where the filesystem has room and no inode, says so, and leaves nothing', async () => {
+    const { signal } = new AbortController();
+    const mkfs = ['mkfs.ext4', '-q', '-N', '32'] as const;
+    const options = { size: '64Mi', enforcement: 'none' };
+    const ground = await folderGround('directory', options, { mkfs });
+    try {
+      const backend = ground.open();
+      expect((await backend.usage(signal)).free).to.equal(64 * MiB);
+      const fill = 'i=0; while : >"$0/other-$i"; do i=$((i + 1)); done';
+      await rejection(runCommand('sh', ['-c', fill, ground.directory]));
+      const error = await rejection(
+        backend.ensure({ ...volumeNamed('1'), bytes: bytes(4 * MiB) }, signal),
+      );
+
+      expect(error).to.be.instanceOf(NoSpaceError);
+      expect(error.message).to.include('inode').and.include(ground.directory);
+      expect(await backend.list(signal)).to.deep.equal({ volumes: [], strays: [] });
+      const left = (await readdir(ground.directory)).filter((name) => name.startsWith('pvc-'));
+      expect(left).to.deep.equal([]);
     } finally {
       await ground.cleanUp();
     }

@@ -117,6 +117,23 @@ describe('volumes that are partitions', () => {
       });
     }
 
+    it('leave alone what came into their room between looking and writing', async () => {
+      await backend.usage(signal);
+      const racing: RunCommand = async (program, args, ...rest) => {
+        if (args.includes('--append')) {
+          const rival = 'start=2048, size=65536\n';
+          await runCommand('sfdisk', ['-q', '--no-reread', '--append', disk], undefined, rival);
+        }
+        return runCommand(program, args, ...rest);
+      };
+      const error = await rejection(ground.open({ run: racing }).ensure(one, signal));
+
+      expect(error.message).to.include(disk);
+      expect(await tableOf(disk)).to.have.length(2);
+      expect(await backend.list(signal)).to.deep.equal({ volumes: [], strays: [] });
+      expect(await rejection(backend.ensure(one, signal))).to.be.instanceOf(NoSpaceError);
+    });
+
     it('are refused when the table is full: 127 beside the mark', async function () {
       this.timeout(120_000);
       await ground.cleanUp();

@@ -41,6 +41,7 @@ const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems' | 'encryption'> = {
   },
   filesystems: {
     grow: async () => {},
+    refuseUnknown: async () => {},
     isBlank: async () => true,
     blank: async () => {},
     make: async () => {},

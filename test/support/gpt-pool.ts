@@ -59,9 +59,9 @@ export async function gptGround(
     const selector: DeviceSelector = { paths: options.paths ?? paths };
     const own = new Set(paths);
     const list = async () =>
-      (await listDisks(run)()).map((disk) =>
-        asRealDisks && own.has(disk.path) ? { ...disk, type: 'disk' } : disk,
-      );
+      (await listDisks(run)())
+        .filter(({ path }) => !disks.isLost(path))
+        .map((disk) => (asRealDisks && own.has(disk.path) ? { ...disk, type: 'disk' } : disk));
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
     const around = { pool, runDir, run, now: () => 0, hasVolumes: () => false, inTurn };

@@ -1,4 +1,4 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MiB } from '../../src/model/bytes.ts';
@@ -12,6 +12,14 @@ export interface LoopDisks {
   add(mebibytes: number): Promise<string>;
   /** Takes the disk away from the kernel, with all its partitions. @returns what brings it back */
   unplug(path: string): Promise<UnpluggedDisk>;
+  /**
+   * Lets the medium go, whoever uses the device: from here on it has no byte that could be read or written, as a device
+   * that was unplugged. Its number stays taken, so that no other disk can come under its name meanwhile.
+   */
+  lose(path: string): Promise<void>;
+  /** Brings it back as it was. */
+  restore(path: string): Promise<void>;
+  isLost(path: string): boolean;
   /** All of what stands on the disk, read past every cache. */
   content(path: string): Promise<Buffer>;
   cleanUp(): Promise<void>;
@@ -25,6 +33,7 @@ export interface UnpluggedDisk {
 export async function loopDisks(): Promise<LoopDisks> {
   const root = await mkdtemp(join(tmpdir(), 'berth-disks-'));
   const files = new Map<string, string>();
+  const lost = new Set<string>();
   let count = 0;
 
   async function plugIn(file: string): Promise<string> {
@@ -43,9 +52,33 @@ export async function loopDisks(): Promise<LoopDisks> {
     return { plugIn: () => plugIn(file) };
   }
 
+  const copy = (from: string, to: string) => runCommand('cp', ['--sparse=always', from, to]);
+
+  /** What was read before must not be read again from memory. */
+  async function resized(path: string): Promise<void> {
+    await runCommand('losetup', ['--set-capacity', path]);
+    await runCommand('blockdev', ['--flushbufs', path]);
+  }
+
   return {
     root,
     unplug,
+    isLost: (path) => lost.has(path),
+    lose: async (path) => {
+      const file = files.get(path) ?? '';
+      await runCommand('partx', ['--delete', path]).catch(() => undefined);
+      await runCommand('blockdev', ['--flushbufs', path]);
+      await copy(file, `${file}.kept`);
+      await truncate(file, 0);
+      await resized(path);
+      lost.add(path);
+    },
+    restore: async (path) => {
+      const file = files.get(path) ?? '';
+      await copy(`${file}.kept`, file);
+      await resized(path);
+      lost.delete(path);
+    },
     add: async (mebibytes) => {
       const file = join(root, `disk-${(count += 1)}`);
       await runCommand('truncate', ['-s', `${mebibytes}M`, file]);

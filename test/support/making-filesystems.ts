@@ -192,6 +192,17 @@ export function describeMaking(types: readonly FsType[]): void {
       }
     });
 
+    it('makes none that nobody could mount, and leaves the device as it is', async () => {
+      await runCommand('mkfs.ext4', ['-q', device]);
+      const unknown = 'berthfs' as FsType;
+      const error = await rejection(format({ fsType: unknown }));
+
+      expect(error).to.be.instanceOf(PermanentError);
+      expect(error.message).to.include('kernel').and.include('modprobe berthfs');
+      expect(await found()).to.equal('ext4');
+      await noMounts();
+    });
+
     it('asks nobody about a blank device without options, and runs nothing', async () => {
       await format({}, () => Promise.reject(new Error('not to be run')));
 

@@ -1,8 +1,9 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 
 import { ifThere } from '../../src/platform/files.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
+import { waitFor } from '../cluster/wait.ts';
 import type { DiskSerial } from '../guest/disks.ts';
 
 /** Where the kernel tells a serial number, by kind of disk. */
@@ -29,6 +30,21 @@ export async function blankDisk(serial: DiskSerial): Promise<void> {
   await runCommand('wipefs', ['--all', '--force', path]);
   await runCommand('blkdiscard', ['--zeroout', '--length', '16M', path]);
   await runCommand('blkdiscard', ['--zeroout', '--offset', '2032M', path]);
+}
+
+/** Takes a SCSI disk out while the guest runs, whoever uses it. */
+export async function unplugDisk(serial: DiskSerial): Promise<void> {
+  await writeFile(`/sys/block/${basename(await diskOfGuest(serial))}/device/delete`, '1');
+}
+
+/** Puts all SCSI disks back that were taken out; they may have other names now. */
+export async function plugInDisks(...serials: readonly DiskSerial[]): Promise<void> {
+  await writeFile('/sys/class/scsi_host/host0/scan', '- - -');
+  for (const serial of serials) {
+    await waitFor(`the disk ${serial}`, () => diskOfGuest(serial).catch(() => undefined), {
+      ...{ timeoutMs: 20_000, intervalMs: 50 },
+    });
+  }
 }
 
 /** Sets what an NVMe disk of the guest warns of: the bits of the NVMe specification. */

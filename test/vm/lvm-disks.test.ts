@@ -1,15 +1,12 @@
 import { expect } from 'chai';
-import { writeFile } from 'node:fs/promises';
-import { basename } from 'node:path';
 
 import { NoSpaceError } from '../../src/model/errors.ts';
 import { whyNotBlank } from '../../src/platform/blank.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
-import { waitFor } from '../cluster/wait.ts';
 import { diskBytes } from '../guest/disks.ts';
 import { rejection } from '../support/rejection.ts';
-import { blankDisk, diskOfGuest } from './ground.ts';
+import { blankDisk, diskOfGuest, plugInDisks, unplugDisk } from './ground.ts';
 import { killedAt, lvmGround, request, type LvmGround } from './lvm-ground.ts';
 
 const { signal } = new AbortController();
@@ -101,9 +98,8 @@ describe('the lvm backend in a volume group that it makes of disks', () => {
 
   it('never begins anew when its disks are gone', async () => {
     await (await open(['ssd-c', 'ssd-d'])).ensure(request('1', 8), signal);
-    const d = await diskOfGuest('ssd-d');
-    const selected = { paths: [await diskOfGuest('ssd-c'), d] };
-    await writeFile(`/sys/block/${basename(d)}/device/delete`, '1');
+    const selected = { paths: [await diskOfGuest('ssd-c'), await diskOfGuest('ssd-d')] };
+    await unplugDisk('ssd-d');
     try {
       const backend = ground.open({}, { devices: selected, hasVolumes: true });
       const { disks, free, warnings } = await backend.usage(signal);
@@ -114,10 +110,7 @@ describe('the lvm backend in a volume group that it makes of disks', () => {
         NoSpaceError,
       );
     } finally {
-      await writeFile('/sys/class/scsi_host/host0/scan', '- - -');
-      await waitFor('the disk', async () => (await diskOfGuest('ssd-d')) !== '', {
-        timeoutMs: 20_000,
-      });
+      await plugInDisks('ssd-d');
     }
   });
 

@@ -1,6 +1,7 @@
 import { lstat, mkdir, readdir, rename } from 'node:fs/promises';
-import { describeError } from '../../model/errors.ts';
+import { describeError, NoSpaceError } from '../../model/errors.ts';
 import { ifThere, syncDirectory } from '../../platform/files.ts';
+import { isOutOfSpace } from '../../platform/out-of-space.ts';
 import type { RunCommand } from '../../platform/run-command.ts';
 import type { FolderCut } from './folder-cut.ts';
 import {
@@ -45,7 +46,11 @@ export async function makeFolder(
   } catch (error) {
     // What cannot be cleared away now is cleared away later, and has the name of no volume.
     await destroyFolder(ground, partial).catch(() => undefined);
-    throw error;
+    throw isOutOfSpace(error)
+      ? new NoSpaceError(
+          `the filesystem of ${place.directory} has no block or no inode left for a new volume (df, df -i): ${describeError(error)}`,
+        )
+      : error;
   }
 }
 

@@ -1,6 +1,6 @@
 import { describeError } from '../../model/errors.ts';
 import { whyNotTaken, type Disk } from '../../model/disk.ts';
-import { err, type Result } from '../../model/result.ts';
+import { err, ok, type Result } from '../../model/result.ts';
 import type { PoolDisk } from '../backend.ts';
 import { readMark, type Mark } from './gpt-mark.ts';
 import type { ReadTable } from './gpt-reader.ts';
@@ -71,6 +71,9 @@ export async function judgeDisk(
 }
 
 async function markOf(disk: Disk): Promise<Result<Mark | undefined, string>> {
+  if (disk.bytes < leastBytes) {
+    return ok(undefined);
+  }
   try {
     return await readMark(disk.path);
   } catch (error) {

@@ -44,13 +44,19 @@ function readFields(fields: unknown): Result<Mark, string> {
     : err('its mark lacks a field');
 }
 
-/** @throws Error when the disk cannot be read */
+/**
+ * @param path - of a disk that has room for a mark
+ * @throws Error when the disk cannot be read, be it that it has just gone
+ */
 export async function readMark(path: string): Promise<Result<Mark | undefined, string>> {
   const handle = await open(path, constants.O_RDONLY);
   try {
     const bytes = Buffer.alloc(blockBytes);
     const { bytesRead } = await handle.read(bytes, 0, blockBytes, markRegion.start);
-    return parseMark(bytes.subarray(0, bytesRead));
+    if (bytesRead < blockBytes) {
+      throw new Error(`${path} ends where the mark of a pool would stand: is the disk gone?`);
+    }
+    return parseMark(bytes);
   } finally {
     await handle.close();
   }

@@ -63,9 +63,11 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     const { free, largest } = measureRooms(roomsOf(look), cutting);
     const { volumes } = look.partitions;
     const total = sumBytes([...volumes.map(({ volume }) => volume.allocatedBytes), free]);
+    const gone = look.disks.filter(({ state }) => state === 'missing').map(({ id }) => id);
     return new NoSpaceError(
       `pool ${pool} has ${formatBytes(free)} free of ${formatBytes(total)}, at most ${formatBytes(largest)} in one piece; ` +
-        `${formatBytes(bytes(wanted))} are needed (${wanted - largest} bytes more)`,
+        `${formatBytes(bytes(wanted))} are needed (${wanted - largest} bytes more)` +
+        (gone.length > 0 ? `; missing of its disks: ${gone.join(', ')}` : ''),
     );
   }
 

@@ -1,6 +1,7 @@
 import { PermanentError } from '../../model/errors.ts';
 import { CommandError, type RunCommand } from '../../platform/run-command.ts';
 import type { Key } from '../../usecases/encryption-ports.ts';
+import { whyNoTarget } from './mapper.ts';
 
 export type RunCryptsetup = (
   args: readonly string[],
@@ -62,14 +63,8 @@ function isOfKernel(command: string, stderr: string): boolean {
 /** @throws PermanentError where nothing can be encrypted on this node */
 export async function refuseWithoutMapper(run: RunCommand): Promise<void> {
   await cryptsetupRunner(run)(['--version']);
-  try {
-    await run('env', [withoutUdev, 'dmsetup', 'version']);
-  } catch (error) {
-    throw new PermanentError(
-      'encryption needs the device mapper of the kernel (dm_mod, dm_crypt)',
-      {
-        cause: error,
-      },
-    );
+  const why = await whyNoTarget('crypt', run);
+  if (why !== undefined) {
+    throw new PermanentError(`nothing can be encrypted here: ${why}`);
   }
 }

@@ -14,7 +14,8 @@ export interface LvmParts {
 }
 
 const patienceMs = 60_000;
-const fields = 'vg_name,vg_uuid,lv_name,lv_uuid,lv_layout,lv_health_status,lv_check_needed';
+const fields =
+  'vg_name,vg_uuid,lv_name,lv_uuid,lv_layout,lv_health_status,lv_check_needed,metadata_percent';
 
 /** What LVM knows of the copies of a mirror, of missing disks and of thin pools. */
 export function lvmStates({ lvm, everyMs, sys = '/sys' }: LvmParts): HealthProbe {
@@ -75,7 +76,14 @@ function parseStates(text: string): readonly (LvmState & { readonly uuid: string
         layout: field('lv_layout'),
         status: field('lv_health_status'),
         needsCheck: field('lv_check_needed') === '1',
+        metadataUsed: partOf(field('metadata_percent')),
       };
     }),
   );
+}
+
+/** @returns nothing for what has no metadata of its own */
+function partOf(percent: string): number | undefined {
+  const part = Number.parseFloat(percent) / 100;
+  return Number.isFinite(part) && part >= 0 ? part : undefined;
 }

@@ -59,6 +59,23 @@ describe('the room of a volume group', () => {
     expect(under).to.deep.equal(['/dev/sd1', '/dev/mapper/vg0-berth--thin']);
   });
 
+  it('is none of a thin pool that can no longer be written, and says what to do', () => {
+    const thin = { warnAt: 0.8, refuseAt: 1, overcommit: 2, size: { part: 0.9 } };
+    const measured = (metadataUsed: number, status: string) =>
+      measure({ ...groupWith([10]), volumes: [{ ...thinPool, metadataUsed, status }] }, 'fast', {
+        volumeGroup: 'vg0',
+        extentBytes,
+        layout: { type: 'thin', thin },
+      });
+
+    const full = measured(1, 'metadata_read_only');
+    expect(full).to.include({ free: 0, largest: 0 });
+    expect(full.problem).to.include('vg0/berth-thin').and.include('lvextend --poolmetadatasize');
+    expect(measured(0.5, 'metadata_read_only').problem).to.include('can no longer be written');
+    expect(measured(0.99, '').problem).to.equal(undefined);
+    expect(measured(0.99, '').free).to.be.above(0);
+  });
+
   it('comes with what LVM says of volumes of the pool, and of no others', () => {
     const ill = { ...thinPool, status: 'out_of_data' };
     const other = { ...ill, name: 'another', tags: [] };

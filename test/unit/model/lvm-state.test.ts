@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { judgeLvm } from '../../../src/model/lvm-state.ts';
 
-const judged = (layout: string, status: string, needsCheck = false) =>
-  judgeLvm({ name: 'data/db', layout, status, needsCheck });
+const judged = (layout: string, status: string, needsCheck = false, metadataUsed?: number) =>
+  judgeLvm({ name: 'data/db', layout, status, needsCheck, metadataUsed });
 
 describe('what LVM says of a volume', () => {
   it('is nothing while it is well', () => {
@@ -26,6 +26,12 @@ describe('what LVM says of a volume', () => {
     expect(judged('thin,pool', 'out_of_data')?.reason).to.equal('ThinPoolFull');
     expect(judged('thin,pool', 'metadata_read_only')?.reason).to.equal('LvmFailed');
     expect(judged('thin,pool', 'failed')?.reason).to.equal('LvmFailed');
+    const noMetadata = judged('thin,pool', 'metadata_read_only', false, 1);
+    expect(noMetadata?.reason).to.equal('ThinPoolFull');
+    expect(noMetadata?.message).to.contain('lvextend --poolmetadatasize').and.not.contain('repair');
+    const checked = judged('thin,pool', 'metadata_read_only', true, 1);
+    expect(checked?.reason).to.equal('ThinPoolFull');
+    expect(checked?.message).to.contain('lvconvert --repair data/db');
     const damaged = judged('thin,pool', 'metadata_read_only', true);
     expect(damaged?.message).to.contain('lvconvert --repair data/db');
   });

@@ -40,6 +40,14 @@ describe('measurePool', () => {
     expect((await measure({ thin: none })).thin?.usedPercent).to.equal(100);
   });
 
+  it('shows a pool that has a problem as unhealthy, with all that is known of it', async () => {
+    const problem = 'its metadata is full';
+    expect(await measure({ problem, thin })).to.deep.include({
+      ...{ healthy: false, message: problem, free: 0, largest: 0, volumes: 0 },
+    });
+    expect((await measure({ problem, thin })).thin?.usedPercent).to.equal(7);
+  });
+
   it('says nothing of it where there is none', async () => {
     expect(await measure({})).not.to.have.property('thin');
   });

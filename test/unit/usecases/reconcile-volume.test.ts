@@ -30,6 +30,7 @@ describe('reconciling a volume', () => {
   let erasure: string | undefined;
   let blank: boolean;
   let mkfs: () => Promise<void>;
+  let knows: () => Promise<void>;
   const { signal } = new AbortController();
 
   beforeEach(() => {
@@ -39,6 +40,7 @@ describe('reconciling a volume', () => {
     erasure = '1Mi overwritten with zeros';
     blank = true;
     mkfs = async () => {};
+    knows = async () => {};
     const called = <T>(name: string, value: T): Promise<T> => {
       calls.push(name);
       return Promise.resolve(value);
@@ -100,6 +102,7 @@ describe('reconciling a volume', () => {
       },
       filesystems: {
         grow: async (path) => void calls.push(`fill ${path}`),
+        refuseUnknown: async () => knows(),
         isBlank: async () => blank,
         blank: async (path) => void calls.push(`blank ${path}`),
         make: async (path, { fsType, options }) => {
@@ -212,6 +215,16 @@ describe('reconciling a volume', () => {
       ...['ensure', 'attach', 'read', 'blank /run/pvc-1'],
       ...['changed', 'settled'],
     ]);
+  });
+
+  it('fails, and has written nothing, where the kernel cannot mount it', async () => {
+    blank = false;
+    knows = () => Promise.reject(new PermanentError('the kernel does not know xfs'));
+    await reconcile();
+
+    expect(calls).to.deep.equal(['ensure', 'attach', 'settled']);
+    expect(written[0]).to.include({ phase: 'Failed', message: 'the kernel does not know xfs' });
+    expect(told).to.include('PersistentVolumeClaim VolumeFailed');
   });
 
   it('makes no directory of what is to be a raw device', async () => {
@@ -467,7 +480,7 @@ describe('reconciling a volume', () => {
       erasure = undefined;
       await reconcile();
 
-      expect(written[0]?.erased?.result).to.equal('nothing was left to erase');
+      expect(written[0]?.erased?.result).to.include('nothing of it was found');
     });
 
     const adopts = { name: 'pvc-0', volumeUid: 'old' };
