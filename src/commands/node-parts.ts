@@ -115,6 +115,7 @@ export function nodeParts(
     (kname) =>
       !/^(loop|z?ram)\d/.test(kname) ||
       pools.list().some(({ devices }) => devices && namesPath(devices, `/dev/${kname}`)),
+    () => performance.now(),
   );
   const takeInTurn = oneAtATime();
   const owners: DiskOwners = new DiskOwners((name) => pools.get(name) !== undefined);

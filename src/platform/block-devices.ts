@@ -4,6 +4,7 @@ import { bytes } from '../model/bytes.ts';
 import type { Disk, DiskContent } from '../model/disk.ts';
 import { sharedLook } from '../usecases/one-at-a-time.ts';
 import { blockFacts, mountedDevices, type BlockFacts } from './block-facts.ts';
+import { linkFolders, noDisks } from './disk-signs.ts';
 import { ifThere } from './files.ts';
 import type { RunCommand } from './run-command.ts';
 import { readSignatures, type Signatures } from './signatures.ts';
@@ -13,9 +14,6 @@ export type ListDisks = () => Promise<readonly Disk[]>;
 
 const columns =
   'NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RO,RM,LOG-SEC,FSTYPE,PTTYPE,MOUNTPOINTS';
-const linkFolders = ['by-id', 'by-path'];
-/** Memory and network that only look like disks, and drives for media. */
-const noDisks = /^(z?ram|nbd|rbd|sr|fd|drbd|md|dm-)\d*/;
 
 interface Row {
   readonly name: string;
@@ -162,7 +160,7 @@ function descendants({ children = [] }: Row): readonly Row[] {
 
 async function linksByTarget(): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, string[]>();
-  for (const folder of linkFolders.map((name) => join('/dev/disk', name))) {
+  for (const folder of linkFolders) {
     for (const name of (await ifThere(readdir(folder))) ?? []) {
       const link = join(folder, name);
       const target = await ifThere(realpath(link));

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MiB } from '../../src/model/bytes.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
+import { waitFor } from '../cluster/wait.ts';
 
 /** Real block devices for a test: files behind loop devices, all gone after `cleanUp`. */
 export interface LoopDisks {
@@ -12,6 +13,12 @@ export interface LoopDisks {
   add(mebibytes: number): Promise<string>;
   /** Takes the disk away from the kernel, with all its partitions. @returns what brings it back */
   unplug(path: string): Promise<UnpluggedDisk>;
+  /** Puts another disk into the place of one, so that the kernel gives it the same name. */
+  swap(path: string, file: string): Promise<void>;
+  /** What is behind a disk. */
+  fileOf(path: string): string;
+  /** Makes what is behind a disk, without a disk. @returns its path */
+  addFile(mebibytes: number): Promise<string>;
   /** All of what stands on the disk, read past every cache. */
   content(path: string): Promise<Buffer>;
   cleanUp(): Promise<void>;
@@ -20,6 +27,8 @@ export interface LoopDisks {
 export interface UnpluggedDisk {
   /** @returns its path, another one perhaps */
   plugIn(): Promise<string>;
+  /** Brings it back at this path. */
+  plugInAt(path: string): Promise<void>;
 }
 
 export async function loopDisks(): Promise<LoopDisks> {
@@ -40,17 +49,35 @@ export async function loopDisks(): Promise<LoopDisks> {
     await runCommand('partx', ['--delete', path]).catch(() => undefined);
     await runCommand('losetup', ['--detach', path]);
     files.delete(path);
-    return { plugIn: () => plugIn(file) };
+    return { plugIn: () => plugIn(file), plugInAt: (at) => plugInAt(file, at) };
+  }
+
+  async function plugInAt(file: string, path: string): Promise<void> {
+    // The last one goes when everybody is done who has it open, such as a program that looks at all disks.
+    await waitFor(
+      `${path} to be free`,
+      () => runCommand('losetup', [path, file]).then(() => true),
+      { timeoutMs: 5_000, intervalMs: 10 },
+    );
+    files.set(path, file);
+  }
+
+  async function addFile(mebibytes: number): Promise<string> {
+    const file = join(root, `disk-${(count += 1)}`);
+    await runCommand('truncate', ['-s', `${mebibytes}M`, file]);
+    return file;
   }
 
   return {
     root,
     unplug,
-    add: async (mebibytes) => {
-      const file = join(root, `disk-${(count += 1)}`);
-      await runCommand('truncate', ['-s', `${mebibytes}M`, file]);
-      return plugIn(file);
+    addFile,
+    fileOf: (path) => files.get(path) ?? '',
+    swap: async (path, file) => {
+      await unplug(path);
+      await plugInAt(file, path);
     },
+    add: async (mebibytes) => plugIn(await addFile(mebibytes)),
     content: async (path) => {
       await runCommand('blockdev', ['--flushbufs', path]);
       const handle = await open(path, 'r');

@@ -77,7 +77,7 @@ export async function lvmGround(): Promise<LvmGround> {
         hasVolumes: () => hasVolumes,
         disks: devices
           ? poolDisks('fast', devices, {
-              list: listDisks(run),
+              disks: { now: listDisks(run), present: listDisks(run) },
               owners,
               offeredAs: () => Promise.resolve(undefined),
               takeInTurn,

@@ -14,19 +14,21 @@ import type { BackendSurroundings } from '../backend.ts';
 import { tellKernel } from './gpt-kernel.ts';
 import { measureRooms, placeIn, type Cutting, type Room } from './gpt-layout.ts';
 import { gptDisks, type PoolLook } from './gpt-look.ts';
-import { createOn, erasePlaced, renamePlaced } from './gpt-changes.ts';
+import { createOn, erasePlaced, renamePlaced, stillOn } from './gpt-changes.ts';
 import type { OwnDisk } from './gpt-disks.ts';
+import { tableReader } from './gpt-reader.ts';
 import { ownVolume, partitionBytesFor, recognise, type PlacedVolume } from './gpt-volumes.ts';
 import { largeEnough, planAdoption } from './proven.ts';
 
 /** Volumes are partitions of disks that belong to the pool; all that is known of them is in their tables. */
 export function openGptPool(cutting: Cutting, around: BackendSurroundings): StorageBackend {
   const { pool, runDir, run, inTurn } = around;
-  const disks = gptDisks(around);
+  const readTable = tableReader(run);
+  const disks = gptDisks({ ...around, readTable });
   const link = (name: string): string => `${runDir}/${name}`;
 
   async function usage(signal: AbortSignal): Promise<PoolUsage> {
-    const look = await disks.settle(signal);
+    const look = await disks.settle('present', signal);
     const { unused, ...room } = measureRooms(roomsOf(look), cutting);
     const volumes = look.partitions.volumes.map(({ volume }) => volume);
     const allocated = sumBytes(volumes.map(({ allocatedBytes }) => allocatedBytes));
@@ -36,7 +38,11 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
   }
 
   async function find(identity: VolumeIdentity): Promise<PlacedVolume | undefined> {
-    const { partitions, blind } = await disks.look();
+    const seen = ownVolume((await disks.look('present')).partitions, identity);
+    if (seen !== undefined) {
+      return seen;
+    }
+    const { partitions, blind } = await disks.look('all');
     const found = ownVolume(partitions, identity);
     if (found === undefined && blind !== undefined) {
       throw new ForeignVolumeError(`nobody can tell where ${identity.name} is: ${blind}`);
@@ -45,18 +51,31 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
   }
 
   async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
-    const look = await disks.settle(signal);
+    const seen = await ensureIn(await disks.settle('present', signal), request, signal);
+    if (seen !== undefined) {
+      return seen;
+    }
+    const look = await disks.settle('all', signal);
+    const made = await ensureIn(look, request, signal);
+    if (made === undefined) {
+      throw noSpace(look, partitionBytesFor(request.bytes));
+    }
+    return made;
+  }
+
+  /** @returns nothing where there is no room for it */
+  async function ensureIn(
+    look: PoolLook,
+    request: VolumeRequest,
+    signal: AbortSignal,
+  ): Promise<BackendVolume | undefined> {
     const existing = ownVolume(look.partitions, request);
     if (existing !== undefined) {
       return largeEnough(existing, request).volume;
     }
-    const wanted = partitionBytesFor(request.bytes);
-    const place = placeIn(roomsOf(look), wanted, cutting);
-    if (place === undefined) {
-      throw noSpace(look, wanted);
-    }
+    const place = placeIn(roomsOf(look), partitionBytesFor(request.bytes), cutting);
     signal.throwIfAborted();
-    return createOn(place, request, run);
+    return place && createOn(place, request, { run, readTable });
   }
 
   function noSpace(look: PoolLook, wanted: number): NoSpaceError {
@@ -89,23 +108,34 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     if (found === undefined) {
       throw new Error(`no partition on the disks of pool ${pool} is ${identity.name}`);
     }
-    const { on, partition } = found;
-    const path = await inTurn(() => tellKernel(on.disk.path, partition, run));
+    const path = await inTurn(async () =>
+      tellKernel(found.on.disk.path, await stillOn(found, readTable), run),
+    );
     await ensureLink(link(identity.name), path);
     return link(identity.name);
   }
 
   async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
-    const { partitions } = await disks.look();
+    const { partitions } = await disks.look('all');
     const heir = recognise(partitions, to.name);
     const own = (identity: VolumeIdentity) => ownVolume(partitions, identity);
     const { isDone, found } = await planAdoption(heir, own, { from, to });
     if (isDone) {
       return found.volume;
     }
-    const adopted = await renamePlaced(found, to, run);
+    const adopted = await renamePlaced(found, to, { run, readTable });
     await rm(link(from.name), { force: true });
     return adopted;
+  }
+
+  /** @throws Error where it may be on a disk that cannot be read */
+  async function searchAll(name: string): Promise<PlacedVolume | undefined> {
+    const { partitions, blind } = await disks.look('all');
+    const found = recognise(partitions, name);
+    if (found === undefined && blind !== undefined) {
+      throw new Error(`nobody can tell whether ${name} is still there: ${blind}`);
+    }
+    return found;
   }
 
   async function remove(
@@ -113,16 +143,12 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     erase: ErasePolicy,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const { partitions, blind } = await disks.look();
-    const found = recognise(partitions, name);
-    if (found === undefined && blind !== undefined) {
-      throw new Error(`nobody can tell whether ${name} is still there: ${blind}`);
-    }
+    const seen = recognise((await disks.look('present')).partitions, name);
+    const found = seen ?? (await searchAll(name));
     if (found !== undefined && found.volume.volumeUid !== volumeUid) {
       return undefined;
     }
-    const done =
-      found && (await erasePlaced(found, erase, { run, inTurn, signal, link: link(name) }));
+    const done = found && (await erasePlaced(found, erase, erasing(name, signal)));
     await rm(link(name), { force: true });
     return done;
   }
@@ -132,7 +158,7 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     erase: ErasePolicy,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const { volumes, strays } = (await disks.look()).partitions;
+    const { volumes, strays } = (await disks.look('all')).partitions;
     const [found, another] = strays.filter(({ stray }) => stray.name === name);
     if (volumes.some(({ volume }) => volume.name === name)) {
       throw new ForeignVolumeError(`${name} is a volume`);
@@ -140,15 +166,19 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     if (found !== undefined && another !== undefined) {
       throw new ForeignVolumeError(`${found.stray.reason}: one has to be removed by hand`);
     }
-    return found && erasePlaced(found, erase, { run, inTurn, signal, link: link(name) });
+    return found && erasePlaced(found, erase, erasing(name, signal));
   }
+
+  const erasing = (name: string, signal: AbortSignal) => ({
+    ...{ run, readTable, inTurn, signal, link: link(name) },
+  });
 
   return {
     attach,
     remove,
     removeStray,
     list: async () => {
-      const { volumes, strays } = (await disks.look()).partitions;
+      const { volumes, strays } = (await disks.look('present')).partitions;
       return {
         volumes: volumes.map(({ volume }) => volume),
         strays: strays.map(({ stray }) => stray),

@@ -50,6 +50,14 @@ interface SfdiskTable {
   }[];
 }
 
+const noTable = 'does not contain a recognized partition table';
+const otherTable = 'has a partition table of kind';
+
+/** Whether an error of `readTable` comes from what is on the disk, and so stays as long as that does. */
+export function isOfContent(error: string): boolean {
+  return error.includes(noTable) || error.includes(otherTable);
+}
+
 /**
  * Reads the GPT of a disk; its second copy where the first one is damaged.
  *
@@ -61,7 +69,7 @@ export async function readTable(path: string, run: RunCommand): Promise<Result<T
     const { partitiontable } = JSON.parse(text) as { partitiontable: SfdiskTable };
     return partitiontable.label === 'gpt'
       ? ok(toTable(partitiontable))
-      : err(`${path} has a partition table of kind ${partitiontable.label}`);
+      : err(`${path} ${otherTable} ${partitiontable.label}`);
   } catch (error) {
     return err(describeError(error));
   }
