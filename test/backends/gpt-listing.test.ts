@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { open as openFile, readFile } from 'node:fs/promises';
 import type { DeclaredPool } from '../../src/backends/index.ts';
 import { bytes, MiB } from '../../src/model/bytes.ts';
 import type { Disk } from '../../src/model/disk.ts';
-import { NoSpaceError } from '../../src/model/errors.ts';
+import { NoSpaceError, PermanentError } from '../../src/model/errors.ts';
 import { listDisks } from '../../src/platform/block-devices.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import { oneAtATime, type InTurn } from '../../src/usecases/one-at-a-time.ts';
-import type { StorageBackend } from '../../src/usecases/ports.ts';
+import { ForeignVolumeError, type StorageBackend } from '../../src/usecases/ports.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { gptGround, type GptGround } from '../support/gpt-pool.ts';
 import { volumeNamed } from '../support/identities.ts';
@@ -105,6 +105,16 @@ describe('the programs that volumes in partitions need', () => {
     expect(again?.find(({ path }) => path === occupied)?.message).to.include('it has data');
   });
 
+  it('are shared by volumes of a disk that are asked for at once', async () => {
+    const pool = await opened('partition');
+    const all = Array.from({ length: 8 }, (_, n) => sized(`at once ${n}`, 1));
+    const shared = await during(() => Promise.all(all.map((each) => pool.ensure(each, signal))));
+
+    expect(shared).to.deep.equal(['sfdisk', 'sfdisk']);
+    const { volumes } = await pool.list(signal);
+    expect(volumes.map(({ name }) => name)).to.have.members(all.map(({ name }) => name));
+  });
+
   it('list the disks before it is said that there is no room, or no volume', async () => {
     const pool = await opened('partition');
     const failed = await during(() => rejection(pool.ensure(sized('big', 99), signal)));
@@ -113,6 +123,110 @@ describe('the programs that volumes in partitions need', () => {
     expect(await during(() => pool.find(one, signal))).to.include('lsblk');
     expect(await during(() => pool.remove(one, 'discard', signal))).to.include('lsblk');
   });
+});
+
+describe('volumes in partitions that are asked for at once', () => {
+  let ground: GptGround;
+  let disk: string;
+
+  before(function () {
+    needLoopDevices(this);
+  });
+  beforeEach(async () => {
+    ground = await gptGround('partition', [34]);
+    disk = ground.paths()[0] ?? '';
+    await ground.open().usage(signal);
+  });
+  afterEach(() => ground.cleanUp());
+
+  const all = Array.from({ length: 4 }, (_, n) => sized(`at once ${n}`, 2));
+  const regions = async () => {
+    const text = await runCommand('sfdisk', ['--json', disk]);
+    const { partitiontable } = JSON.parse(text) as {
+      partitiontable: { partitions: { start: number; size: number }[] };
+    };
+    return partitiontable.partitions.map(({ start, size }) => [start, start + size] as const);
+  };
+
+  it('have a place of their own each', async () => {
+    const pool = ground.open();
+    await Promise.all(all.map((each) => pool.ensure(each, signal)));
+    const taken = (await regions()).toSorted(([a], [b]) => a - b);
+
+    expect(taken).to.have.length(5);
+    taken.slice(1).forEach(([start], index) => {
+      expect(start).to.be.at.least(taken[index]?.[1] ?? Infinity);
+    });
+  });
+
+  it('do not fail with one that cannot be made, and none is made twice', async () => {
+    const pool = ground.open();
+    const namesake = { ...one, volumeUid: two.volumeUid };
+    const asked = [one, sized('big', 99), { ...two, name: 'pvc-1' }, one, namesake, two];
+    const results = await Promise.allSettled(asked.map((each) => pool.ensure(each, signal)));
+
+    expect(results.map(({ status }) => status)).to.deep.equal([
+      ...['fulfilled', 'rejected', 'rejected', 'fulfilled', 'rejected', 'fulfilled'],
+    ]);
+    const errors = results.flatMap((each) =>
+      each.status === 'rejected' ? [each.reason as unknown] : [],
+    );
+    expect(errors[0]).to.be.instanceOf(NoSpaceError);
+    expect(errors[1]).to.be.instanceOf(PermanentError);
+    expect(errors[2]).to.be.instanceOf(ForeignVolumeError);
+    expect(await regions()).to.have.length(3);
+  });
+
+  it('get what is left, and the others hear that it is not enough', async () => {
+    const pool = ground.open();
+    const large = Array.from({ length: 3 }, (_, n) => sized(`large ${n}`, 12));
+    const results = await Promise.allSettled(large.map((each) => pool.ensure(each, signal)));
+
+    expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(2);
+    expect((await pool.usage(signal)).free).to.equal(8 * MiB);
+  });
+
+  it('do not fail with one whose place somebody still has open', async () => {
+    const pool = ground.open();
+    const old = [9, (1 * MiB) / 512, (2 * MiB) / 512].map(String);
+    await runCommand('addpart', [disk, ...old]);
+    const handle = await openFile(`${disk}p9`, 'r');
+    const results = await Promise.allSettled(all.map((each) => pool.ensure(each, signal)));
+    await handle.close();
+
+    const failed = results.flatMap((each) =>
+      each.status === 'rejected' ? [String(each.reason)] : [],
+    );
+    expect(failed).to.have.length(1);
+    expect(failed[0]).to.include(`${disk}p9 is still open`);
+    await Promise.all(all.map((each) => pool.ensure(each, signal)));
+    expect((await pool.list(signal)).volumes).to.have.length(4);
+  });
+
+  for (const isAfter of [false, true]) {
+    it(`are all there after a kill ${isAfter ? 'behind' : 'before'} the write, or none is`, async () => {
+      let isDead = false;
+      const run: RunCommand = async (program, args, ...rest) => {
+        const isWrite = args.includes('--append');
+        if (isAfter && isWrite) {
+          await runCommand(program, args, ...rest);
+        }
+        isDead ||= isWrite;
+        if (isDead) {
+          throw new Error('killed');
+        }
+        return runCommand(program, args, ...rest);
+      };
+      const dying = ground.open({ run });
+      const results = await Promise.allSettled(all.map((each) => dying.ensure(each, signal)));
+      expect(results.every(({ status }) => status === 'rejected')).to.equal(true);
+
+      const pool = ground.open();
+      expect((await pool.list(signal)).volumes).to.have.length(isAfter ? 4 : 0);
+      await Promise.all(all.map((each) => pool.ensure(each, signal)));
+      expect((await pool.list(signal)).volumes).to.have.length(4);
+    });
+  }
 });
 
 describe('what is remembered of the disks of a pool of partitions', () => {

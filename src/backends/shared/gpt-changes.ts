@@ -7,17 +7,16 @@ import { eraseDevice } from './erase-device.ts';
 import type { Disk } from '../../model/disk.ts';
 import type { OwnDisk } from './gpt-disks.ts';
 import { clearKernel, tellKernel } from './gpt-kernel.ts';
-import type { Room } from './gpt-layout.ts';
 import type { ReadTable } from './gpt-reader.ts';
 import {
-  addPartition,
+  addPartitions,
   changePartition,
   deletePartition,
   type NewPartition,
   type Partition,
 } from './gpt-table.ts';
 import { partitionOf, type Placed } from './gpt-volumes.ts';
-import { endsOf, zeroRegions, type Region } from './zeros.ts';
+import { endsOf, zeroRegions } from './zeros.ts';
 
 export interface Changing {
   readonly run: RunCommand;
@@ -25,21 +24,21 @@ export interface Changing {
 }
 
 /**
- * Makes a partition in a region that no partition has. Writing its entry is the one step that
- * makes it a volume; before that both ends of the region are zeroed, since whoever had it before
- * may have left a filesystem there.
+ * Makes partitions in regions where the table has none, and the kernel knows none. Writing their
+ * entries is the one step that makes them volumes, all of them or none; before that both ends of each
+ * region are zeroed, since whoever had it before may have left a filesystem there.
  */
 export async function createOn(
-  { disk: { disk, table }, region }: Room<OwnDisk> & { readonly region: Region },
-  identity: VolumeIdentity,
+  { disk, table }: OwnDisk,
+  wanted: readonly NewPartition[],
   { run, readTable }: Changing,
-): Promise<BackendVolume> {
-  const wanted = partitionOf(identity, region);
-  await clearKernel(disk.path, region, run);
-  await zeroRegions(disk.path, endsOf(region));
-  await addPartition(disk.path, table, wanted, run);
-  await expectPartition(disk, wanted, readTable);
-  return toVolume(identity, wanted);
+): Promise<void> {
+  if (wanted.length === 0) {
+    return;
+  }
+  await zeroRegions(disk.path, wanted.flatMap(endsOf));
+  await addPartitions(disk.path, table, wanted, run);
+  await expectPartitions(disk, wanted, readTable);
 }
 
 /** Gives a partition another name and uid in one write of its table. @throws Error while it is in use */
@@ -52,23 +51,26 @@ export async function renamePlaced(
   const { path } = on.disk;
   await clearKernel(path, partition, run);
   await changePartition(path, on.table, { ...wanted, number: partition.number }, run);
-  await expectPartition(on.disk, wanted, readTable);
+  await expectPartitions(on.disk, [wanted], readTable);
   return toVolume(to, wanted);
 }
 
-function toVolume({ name, volumeUid }: VolumeIdentity, { bytes }: NewPartition): BackendVolume {
+export function toVolume(
+  { name, volumeUid }: VolumeIdentity,
+  { bytes }: NewPartition,
+): BackendVolume {
   return { name, volumeUid, bytes, allocatedBytes: bytes };
 }
 
-async function expectPartition(
+async function expectPartitions(
   disk: Disk,
-  wanted: NewPartition,
+  wanted: readonly NewPartition[],
   readTable: ReadTable,
 ): Promise<void> {
   const table = await readTable(disk);
-  const isThere = table.ok && table.value.partitions.some((each) => isSame(each, wanted));
-  if (!isThere) {
-    throw new Error(`the table of ${disk.path} does not show the partition that was written to it`);
+  const found = table.ok ? table.value.partitions : [];
+  if (!wanted.every((one) => found.some((each) => isSame(each, one)))) {
+    throw new Error(`the table of ${disk.path} does not show what was written to it`);
   }
 }
 

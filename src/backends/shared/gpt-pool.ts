@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { bytes, formatBytes, sumBytes } from '../../model/bytes.ts';
+import { formatBytes, sumBytes } from '../../model/bytes.ts';
 import { NoSpaceError } from '../../model/errors.ts';
 import type { ErasePolicy, VolumeIdentity } from '../../model/volume.ts';
 import { ensureLink } from '../../platform/files.ts';
@@ -12,13 +12,13 @@ import {
 } from '../../usecases/ports.ts';
 import type { BackendSurroundings } from '../backend.ts';
 import { tellKernel } from './gpt-kernel.ts';
-import { measureRooms, placeIn, type Cutting, type Room } from './gpt-layout.ts';
-import { gptDisks, type PoolLook } from './gpt-look.ts';
-import { createOn, erasePlaced, renamePlaced, stillOn } from './gpt-changes.ts';
-import type { OwnDisk } from './gpt-disks.ts';
+import { measureRooms, type Cutting } from './gpt-layout.ts';
+import { gptDisks } from './gpt-look.ts';
+import { roomsOf, volumeMaking } from './gpt-making.ts';
+import { erasePlaced, renamePlaced, stillOn } from './gpt-changes.ts';
 import { tableReader } from './gpt-reader.ts';
-import { ownVolume, partitionBytesFor, recognise, type PlacedVolume } from './gpt-volumes.ts';
-import { largeEnough, planAdoption } from './proven.ts';
+import { ownVolume, recognise, type PlacedVolume } from './gpt-volumes.ts';
+import { planAdoption } from './proven.ts';
 
 /** Volumes are partitions of disks that belong to the pool; all that is known of them is in their tables. */
 export function openGptPool(cutting: Cutting, around: BackendSurroundings): StorageBackend {
@@ -48,44 +48,6 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
       throw new ForeignVolumeError(`nobody can tell where ${identity.name} is: ${blind}`);
     }
     return found;
-  }
-
-  async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
-    const seen = await ensureIn(await disks.settle('present', signal), request, signal);
-    if (seen !== undefined) {
-      return seen;
-    }
-    const look = await disks.settle('all', signal);
-    const made = await ensureIn(look, request, signal);
-    if (made === undefined) {
-      throw noSpace(look, partitionBytesFor(request.bytes));
-    }
-    return made;
-  }
-
-  /** @returns nothing where there is no room for it */
-  async function ensureIn(
-    look: PoolLook,
-    request: VolumeRequest,
-    signal: AbortSignal,
-  ): Promise<BackendVolume | undefined> {
-    const existing = ownVolume(look.partitions, request);
-    if (existing !== undefined) {
-      return largeEnough(existing, request).volume;
-    }
-    const place = placeIn(roomsOf(look), partitionBytesFor(request.bytes), cutting);
-    signal.throwIfAborted();
-    return place && createOn(place, request, { run, readTable });
-  }
-
-  function noSpace(look: PoolLook, wanted: number): NoSpaceError {
-    const { free, largest } = measureRooms(roomsOf(look), cutting);
-    const { volumes } = look.partitions;
-    const total = sumBytes([...volumes.map(({ volume }) => volume.allocatedBytes), free]);
-    return new NoSpaceError(
-      `pool ${pool} has ${formatBytes(free)} free of ${formatBytes(total)}, at most ${formatBytes(largest)} in one piece; ` +
-        `${formatBytes(bytes(wanted))} are needed (${wanted - largest} bytes more)`,
-    );
   }
 
   /** A partition could grow only into what happens to be free just behind it. */
@@ -187,12 +149,7 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     grow,
     find: async (identity) => (await find(identity))?.volume,
     usage: (signal) => inTurn(() => usage(signal)),
-    ensure: (request, signal) => inTurn(() => ensure(request, signal)),
+    ensure: volumeMaking({ pool, cutting, disks, inTurn, run, readTable }),
     adopt: (from, to) => inTurn(() => adopt(from, to)),
   };
-}
-
-/** Where new volumes may go. */
-function roomsOf({ own }: PoolLook): readonly Room<OwnDisk>[] {
-  return own.filter(({ selected }) => selected).map((disk) => ({ disk, table: disk.table }));
 }

@@ -119,15 +119,16 @@ export async function createTable(
   await run('sfdisk', [...gently, path], undefined, head + describe(mark, sectorBytes));
 }
 
-/** Adds a partition, whole or not at all; it gets the first number that is free. */
-export async function addPartition(
+/** Adds partitions, all of them or none; they get the first numbers that are free. */
+export async function addPartitions(
   path: string,
   { sectorBytes }: Table,
-  partition: NewPartition,
+  partitions: readonly NewPartition[],
   run: RunCommand,
 ): Promise<void> {
   const args = [...gently, '--wipe-partitions', 'never', '--append', path];
-  await run('sfdisk', args, undefined, describe(partition, sectorBytes));
+  const text = partitions.map((each) => describe(each, sectorBytes)).join('');
+  await run('sfdisk', args, undefined, text);
 }
 
 /** Changes all that a partition says of itself in one step; its data stays. */
