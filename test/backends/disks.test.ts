@@ -10,13 +10,14 @@ import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
 import type { PoolDisks } from '../../src/backends/backend.ts';
 import { MiB } from '../../src/model/bytes.ts';
 import type { Disk } from '../../src/model/disk.ts';
-import { listDisks } from '../../src/platform/block-devices.ts';
+import { listDisks, lookAtDisk } from '../../src/platform/block-devices.ts';
 import { entryOfDevice } from '../../src/platform/device-entries.ts';
 import { rememberedDisks, type RememberedDisks } from '../../src/platform/remembered-disks.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { watchFolder } from '../../src/platform/watch-folder.ts';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { detach } from '../support/loop-disks.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
 
@@ -54,6 +55,7 @@ describe('the disks of a node, on real devices', function () {
     const shared = {
       ...{
         disks: { now: list, present: list },
+        lookAt: lookAtDisk(runCommand),
         owners: new DiskOwners(() => true),
         takeInTurn: oneAtATime(),
       },
@@ -269,7 +271,7 @@ describe('the disks of a node, on real devices', function () {
     });
 
     it('as present until one goes', async () => {
-      await run('losetup', '--detach', device);
+      await detach(device);
       const left = deviceIn(await disks.present());
       await run('losetup', device, join(root, 'disk-8'));
 
@@ -278,7 +280,7 @@ describe('the disks of a node, on real devices', function () {
 
     it('until another one of the same size has the name', async () => {
       const before = await disks.version();
-      await run('losetup', '--detach', device);
+      await detach(device);
       await run('truncate', '-s', '8M', join(root, 'other'));
       await run('mkfs.ext4', '-q', join(root, 'other'));
       await run('losetup', device, join(root, 'other'));

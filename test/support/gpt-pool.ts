@@ -5,7 +5,7 @@ import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
 import { parsePoolSpec, type DeclaredPool } from '../../src/backends/index.ts';
 import type { DeviceSelector } from '../../src/model/device-selector.ts';
 import type { Disk } from '../../src/model/disk.ts';
-import { listDisks } from '../../src/platform/block-devices.ts';
+import { listDisks, lookAtDisk } from '../../src/platform/block-devices.ts';
 import { rememberedDisks } from '../../src/platform/remembered-disks.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import { oneAtATime, type InTurn } from '../../src/usecases/one-at-a-time.ts';
@@ -76,6 +76,7 @@ export async function gptGround(
       ...around,
       disks: poolDisks(pool, selector, {
         disks: remembered ? { now: list, present: async () => remembered } : ofMachine,
+        lookAt: lookAtDisk(run),
         owners: new DiskOwners(() => true),
         offeredAs: () => Promise.resolve(undefined),
         takeInTurn,

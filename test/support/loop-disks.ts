@@ -1,6 +1,6 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
+import { access, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { MiB } from '../../src/model/bytes.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { waitFor } from '../cluster/wait.ts';
@@ -47,18 +47,13 @@ export async function loopDisks(): Promise<LoopDisks> {
   async function unplug(path: string): Promise<UnpluggedDisk> {
     const file = files.get(path) ?? '';
     await runCommand('partx', ['--delete', path]).catch(() => undefined);
-    await runCommand('losetup', ['--detach', path]);
+    await detach(path);
     files.delete(path);
     return { plugIn: () => plugIn(file), plugInAt: (at) => plugInAt(file, at) };
   }
 
   async function plugInAt(file: string, path: string): Promise<void> {
-    // The last one goes when everybody is done who has it open, such as a program that looks at all disks.
-    await waitFor(
-      `${path} to be free`,
-      () => runCommand('losetup', [path, file]).then(() => true),
-      { timeoutMs: 5_000, intervalMs: 10 },
-    );
+    await runCommand('losetup', [path, file]);
     files.set(path, file);
   }
 
@@ -93,6 +88,18 @@ export async function loopDisks(): Promise<LoopDisks> {
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** It goes when the last one has closed it, such as a program that looks at all disks. */
+export async function detach(path: string): Promise<void> {
+  await runCommand('losetup', ['--detach', path]);
+  const file = `/sys/block/${basename(path)}/loop/backing_file`;
+  const isFree = () =>
+    access(file).then(
+      () => false,
+      () => true,
+    );
+  await waitFor(`${path} to be free`, isFree, { timeoutMs: 10_000, intervalMs: 10 });
 }
 
 /** Fills a part of a disk with something that is not zero. */

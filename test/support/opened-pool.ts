@@ -1,7 +1,7 @@
 import { DiskOwners } from '../../src/backends/shared/disk-owners.ts';
 import { openPool } from '../../src/backends/shared/open-pool.ts';
 import type { DeclaredPool } from '../../src/backends/index.ts';
-import { listDisks } from '../../src/platform/block-devices.ts';
+import { listDisks, lookAtDisk } from '../../src/platform/block-devices.ts';
 import { rememberedDisks } from '../../src/platform/remembered-disks.ts';
 import type { RunCommand } from '../../src/platform/run-command.ts';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
@@ -22,6 +22,7 @@ export function openedAsByAgent(
     { pool: 'fast', runDir, run, now: Date.now, hasVolumes: () => false, inTurn: oneAtATime() },
     {
       disks,
+      lookAt: lookAtDisk(run),
       offeredAs: () => Promise.resolve(undefined),
       owners: new DiskOwners(() => true),
       takeInTurn: oneAtATime(),

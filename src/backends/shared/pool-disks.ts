@@ -2,6 +2,7 @@ import { selectsDisk, type DeviceSelector } from '../../model/device-selector.ts
 import { whyNotTaken, type Disk } from '../../model/disk.ts';
 import { PermanentError } from '../../model/errors.ts';
 import { whyNotBlank } from '../../platform/blank.ts';
+import { isListedAs, type LookAtDisk } from '../../platform/block-devices.ts';
 import type { RememberedDisks } from '../../platform/remembered-disks.ts';
 import type { InTurn } from '../../usecases/one-at-a-time.ts';
 import type { PoolDisk, PoolDisks } from '../backend.ts';
@@ -10,6 +11,7 @@ import type { DiskOwners } from './disk-owners.ts';
 /** What all pools of a node share. */
 export interface SharedDisks {
   readonly disks: Pick<RememberedDisks, 'now' | 'present'>;
+  readonly lookAt: LookAtDisk;
   readonly owners: DiskOwners;
   /** The path by which a disk is offered whole, where it is: it has another owner tomorrow. */
   readonly offeredAs: (path: string) => Promise<string | undefined>;
@@ -21,13 +23,14 @@ export interface SharedDisks {
 export function poolDisks(
   pool: string,
   selector: DeviceSelector | undefined,
-  { disks, owners, offeredAs, takeInTurn }: SharedDisks,
+  { disks, lookAt, owners, offeredAs, takeInTurn }: SharedDisks,
 ): PoolDisks {
-  async function whyNot(disk: Disk | undefined): Promise<string | undefined> {
-    if (disk === undefined) {
+  async function whyNot(wanted: Disk): Promise<string | undefined> {
+    const disk = await lookAt(wanted.path);
+    if (disk === undefined || !isListedAs(disk, wanted)) {
       return 'it is no longer there';
     }
-    const owner = owners.otherThan(pool, disk.id);
+    const owner = owners.otherThan(pool, wanted.id);
     if (owner !== undefined) {
       return `it belongs to pool ${owner}`;
     }
@@ -51,10 +54,7 @@ export function poolDisks(
     present: async () => (await disks.present()).map(toPoolDisk),
     take: (wanted, mark) =>
       takeInTurn(async () => {
-        const disk = (await disks.now()).find(
-          ({ id, path }) => id === wanted.id && path === wanted.path,
-        );
-        const why = await whyNot(disk);
+        const why = await whyNot(wanted);
         if (why !== undefined) {
           throw new PermanentError(`${wanted.path} (${wanted.id}) is not taken: ${why}`);
         }
