@@ -270,20 +270,18 @@ describe('the disks of a node, on real devices', function () {
       expect(deviceIn(await disks.present())?.bytes).to.equal(16 * MiB);
     });
 
-    it('as present until one goes', async () => {
-      await detach(device);
-      const left = deviceIn(await disks.present());
-      await run('losetup', device, join(root, 'disk-8'));
-
-      expect(left).to.equal(undefined);
-    });
-
     it('until another one of the same size has the name', async () => {
       const before = await disks.version();
-      await detach(device);
       await run('truncate', '-s', '8M', join(root, 'other'));
       await run('mkfs.ext4', '-q', join(root, 'other'));
-      await run('losetup', device, join(root, 'other'));
+      await detach(device);
+      try {
+        await run('losetup', device, join(root, 'other'));
+      } catch (error) {
+        // Somebody else has the number now: his is not ours to detach.
+        device = await attach(8);
+        throw error;
+      }
 
       expect(await disks.version()).not.to.equal(before);
       expect(await disks.isOutdated()).to.equal(true);

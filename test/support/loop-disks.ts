@@ -27,8 +27,6 @@ export interface LoopDisks {
 export interface UnpluggedDisk {
   /** @returns its path, another one perhaps */
   plugIn(): Promise<string>;
-  /** Brings it back at this path. */
-  plugInAt(path: string): Promise<void>;
 }
 
 export async function loopDisks(): Promise<LoopDisks> {
@@ -49,12 +47,7 @@ export async function loopDisks(): Promise<LoopDisks> {
     await runCommand('partx', ['--delete', path]).catch(() => undefined);
     await detach(path);
     files.delete(path);
-    return { plugIn: () => plugIn(file), plugInAt: (at) => plugInAt(file, at) };
-  }
-
-  async function plugInAt(file: string, path: string): Promise<void> {
-    await runCommand('losetup', [path, file]);
-    files.set(path, file);
+    return { plugIn: () => plugIn(file) };
   }
 
   async function addFile(mebibytes: number): Promise<string> {
@@ -70,7 +63,8 @@ export async function loopDisks(): Promise<LoopDisks> {
     fileOf: (path) => files.get(path) ?? '',
     swap: async (path, file) => {
       await unplug(path);
-      await plugInAt(file, path);
+      await runCommand('losetup', [path, file]);
+      files.set(path, file);
     },
     add: async (mebibytes) => plugIn(await addFile(mebibytes)),
     content: async (path) => {
