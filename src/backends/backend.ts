@@ -15,6 +15,12 @@ export interface PoolDisks {
    */
   list(signal: AbortSignal): Promise<readonly PoolDisk[]>;
   /**
+   * The same without any program while no disk comes, goes or is replaced: paths, ids and sizes are
+   * those of now, `content` is as old as the last look at all disks. Good for finding out by what is
+   * read from a disk whose it is; not for taking one, letting go of one, or saying that one is missing.
+   */
+  present(signal: AbortSignal): Promise<readonly PoolDisk[]>;
+  /**
    * Makes a disk the pool's. All pools of the node wait while the disk is looked at anew and its
    * ends are read: only a blank one is handed to `mark`, which writes what it is known by.
    *

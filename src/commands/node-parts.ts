@@ -21,7 +21,7 @@ import {
 import { toPoolDeclaration } from '../kube/storage-pools.ts';
 import { namesPath } from '../model/device-selector.ts';
 import { ok } from '../model/result.ts';
-import { listDisks } from '../platform/block-devices.ts';
+import { listDisks, lookAtDisk } from '../platform/block-devices.ts';
 import { entryOfDevice } from '../platform/device-entries.ts';
 import type { FaultPoints } from '../platform/fault-points.ts';
 import { countedRuns } from '../platform/counted-runs.ts';
@@ -115,6 +115,7 @@ export function nodeParts(
     (kname) =>
       !/^(loop|z?ram)\d/.test(kname) ||
       pools.list().some(({ devices }) => devices && namesPath(devices, `/dev/${kname}`)),
+    () => performance.now(),
   );
   const takeInTurn = oneAtATime();
   const owners: DiskOwners = new DiskOwners((name) => pools.get(name) !== undefined);
@@ -138,7 +139,7 @@ export function nodeParts(
     const inTurn = rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
     const around = { pool, runDir, run, now: Date.now, hasVolumes, inTurn };
-    const shared = { disks, owners, offeredAs, takeInTurn };
+    const shared = { disks, lookAt: lookAtDisk(run), owners, offeredAs, takeInTurn };
     const open = () => openPool(declared.value, around, shared);
     return ok({
       ...{ backend, source, directory, devices, gives, keepForMs },

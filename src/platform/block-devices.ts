@@ -4,8 +4,9 @@ import { bytes } from '../model/bytes.ts';
 import type { Disk, DiskContent } from '../model/disk.ts';
 import { sharedLook } from '../usecases/one-at-a-time.ts';
 import { blockFacts, mountedDevices, type BlockFacts } from './block-facts.ts';
+import { linkFolders, noDisks } from './disk-signs.ts';
 import { ifThere } from './files.ts';
-import type { RunCommand } from './run-command.ts';
+import { CommandError, type RunCommand } from './run-command.ts';
 import { readSignatures, type Signatures } from './signatures.ts';
 
 /** Lists the whole disks of this machine as they are now. */
@@ -13,9 +14,6 @@ export type ListDisks = () => Promise<readonly Disk[]>;
 
 const columns =
   'NAME,KNAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,TRAN,ROTA,RO,RM,LOG-SEC,FSTYPE,PTTYPE,MOUNTPOINTS';
-const linkFolders = ['by-id', 'by-path'];
-/** Memory and network that only look like disks, and drives for media. */
-const noDisks = /^(z?ram|nbd|rbd|sr|fd|drbd|md|dm-)\d*/;
 
 interface Row {
   readonly name: string;
@@ -39,21 +37,52 @@ interface Row {
 
 export function listDisks(run: RunCommand): ListDisks {
   return sharedLook(async () => {
-    const text = await run('lsblk', ['--json', '--bytes', '--output', columns]);
-    const { blockdevices } = JSON.parse(text) as { blockdevices: readonly Row[] };
-    const [links, mounted] = await Promise.all([linksByTarget(), mountedDevices()]);
-    const roots = blockdevices.flatMap(wholeDisks);
+    const roots = (await readRows(run)).flatMap(wholeDisks);
     const unique = [...new Map(roots.map((row) => [row.kname, row])).values()];
-    const silent = unique.flatMap((row) => [row, ...descendants(row)]).filter(isSilent);
-    const read = await readSignatures([...new Set(silent.map(({ path }) => path))], run);
-    const disks = unique.map(async (row) =>
-      toDisk(withSignatures(row, read), await blockFacts(row.kname), {
-        links: links.get(row.path) ?? [],
-        mounted,
-      }),
-    );
-    return withoutTwins(await Promise.all(disks));
+    return withoutTwins(await toDisks(unique, run));
   });
+}
+
+/** Looks at one disk, whatever others there are: their names may be the same. */
+export type LookAtDisk = (path: string) => Promise<Disk | undefined>;
+
+/** lsblk ends so where there is no such device. */
+const notFound = 32;
+
+export function lookAtDisk(run: RunCommand): LookAtDisk {
+  return async (path) => {
+    try {
+      const rows = await readRows(run, path);
+      const [disk] = await toDisks(
+        rows.filter((row) => row.path === path),
+        run,
+      );
+      return disk;
+    } catch (error) {
+      if (error instanceof CommandError && error.exitCode === notFound) {
+        return undefined;
+      }
+      throw error;
+    }
+  };
+}
+
+async function readRows(run: RunCommand, ...paths: readonly string[]): Promise<readonly Row[]> {
+  const text = await run('lsblk', ['--json', '--bytes', '--output', columns, ...paths]);
+  return (JSON.parse(text) as { readonly blockdevices: readonly Row[] }).blockdevices;
+}
+
+async function toDisks(rows: readonly Row[], run: RunCommand): Promise<readonly Disk[]> {
+  const [links, mounted] = await Promise.all([linksByTarget(), mountedDevices()]);
+  const silent = rows.flatMap((row) => [row, ...descendants(row)]).filter(isSilent);
+  const read = await readSignatures([...new Set(silent.map(({ path }) => path))], run);
+  const disks = rows.map(async (row) =>
+    toDisk(withSignatures(row, read), await blockFacts(row.kname), {
+      links: links.get(row.path) ?? [],
+      mounted,
+    }),
+  );
+  return Promise.all(disks);
 }
 
 /** A disk that several paths lead to is listed below each of them, and is a disk of its own. */
@@ -127,9 +156,18 @@ function stableId(model = '', serial = '', wwn = '', mapped = ''): string | unde
 function withoutTwins(disks: readonly Disk[]): readonly Disk[] {
   return disks.map((disk) =>
     disks.some(({ id, path }) => id === disk.id && path !== disk.path)
-      ? { ...disk, id: `${disk.id}-at-${basename(disk.path)}`, hasStableId: false }
+      ? { ...disk, id: idBesideTwin(disk), hasStableId: false }
       : disk,
   );
+}
+
+function idBesideTwin({ id, path }: Disk): string {
+  return `${id}-at-${basename(path)}`;
+}
+
+/** Whether a disk that was looked at alone is the one that was listed with all others. */
+export function isListedAs(seen: Disk, { id, path }: Disk): boolean {
+  return seen.path === path && [seen.id, idBesideTwin(seen)].includes(id);
 }
 
 function contentOf(row: Row, mounted: ReadonlyMap<string, string>): DiskContent {
@@ -162,7 +200,7 @@ function descendants({ children = [] }: Row): readonly Row[] {
 
 async function linksByTarget(): Promise<ReadonlyMap<string, readonly string[]>> {
   const found = new Map<string, string[]>();
-  for (const folder of linkFolders.map((name) => join('/dev/disk', name))) {
+  for (const folder of linkFolders) {
     for (const name of (await ifThere(readdir(folder))) ?? []) {
       const link = join(folder, name);
       const target = await ifThere(realpath(link));

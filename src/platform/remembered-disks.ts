@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { Disk } from '../model/disk.ts';
+import type { Now } from '../usecases/ports.ts';
 import type { ListDisks } from './block-devices.ts';
-import { ifThere } from './files.ts';
+import { signsOfDisks, signsOfUse, type IsWatched } from './disk-signs.ts';
 
 /** The disks of this machine, for those who must see them as they are and for those who look often. */
 export interface RememberedDisks {
@@ -9,6 +9,12 @@ export interface RememberedDisks {
   readonly now: ListDisks;
   /** Looks only where something has changed since anybody looked last. */
   readonly known: ListDisks;
+  /**
+   * Looks only where a disk has come, gone, grown or become another one, and after a minute. Which
+   * disks there are is right, with their paths, ids and sizes; what is on them, and who uses them,
+   * may have changed since.
+   */
+  readonly present: ListDisks;
   /** Whether `known` would look. Starts no program. */
   readonly isOutdated: () => Promise<boolean>;
   /** One text as long as `known` would show the same. Starts no program. */
@@ -17,58 +23,61 @@ export interface RememberedDisks {
   readonly forget: () => void;
 }
 
-/**
- * @param isWatched - whether it matters that a device comes, goes or grows, by its kernel name
- */
+interface LastLook {
+  readonly disks: readonly Disk[];
+  readonly version: string;
+  readonly signs: string;
+  readonly at: number;
+}
+
+/** A disk that a person has wiped, where no udev tells of it, is seen as what it is after this. */
+const oldestMs = 60_000;
+
 export function rememberedDisks(
   list: ListDisks,
-  isWatched: (kname: string) => boolean,
+  isWatched: IsWatched,
+  clock: Now,
 ): RememberedDisks {
-  let last: { readonly disks: readonly Disk[]; readonly signs: string } | undefined;
+  let last: LastLook | undefined;
   let forgotten = 0;
 
-  async function now(): Promise<readonly Disk[]> {
+  const version = async (): Promise<string> => {
     const before = forgotten;
-    const signs = await signsOfChange(isWatched);
+    const signs = await Promise.all([signsOfDisks(isWatched), signsOfUse(isWatched)]);
+    return [before, ...signs].join('\n');
+  };
+
+  async function now(): Promise<readonly Disk[]> {
+    // All read before looking: what changes meanwhile is looked at again.
+    const at = clock();
+    const [seen, signs] = await Promise.all([version(), signsOfDisks(isWatched)]);
     const disks = await list();
-    last = forgotten === before ? { disks, signs } : undefined;
+    last = { disks, version: seen, signs, at };
     return disks;
   }
 
   async function isOutdated(): Promise<boolean> {
-    return last?.signs !== (await signsOfChange(isWatched));
+    return last?.version !== (await version());
+  }
+
+  async function isPresent({ signs, at }: LastLook): Promise<boolean> {
+    return clock() - at < oldestMs && signs === (await signsOfDisks(isWatched));
   }
 
   return {
     now,
     isOutdated,
-    version: async () => `${forgotten} ${await signsOfChange(isWatched)}`,
+    version,
     known: async () => {
-      const isOld = await isOutdated();
-      return last === undefined || isOld ? now() : last.disks;
+      const before = last;
+      return before?.version === (await version()) ? before.disks : now();
+    },
+    present: async () => {
+      const before = last;
+      return before !== undefined && (await isPresent(before)) ? before.disks : now();
     },
     forget: () => {
       forgotten += 1;
-      last = undefined;
     },
   };
-}
-
-/** Which devices there are, how big, and which of them are mounted or used as swap, as one text. */
-async function signsOfChange(isWatched: (kname: string) => boolean): Promise<string> {
-  const [partitions, swaps, mounts] = await Promise.all([
-    readFile('/proc/partitions', 'utf8'),
-    ifThere(readFile('/proc/swaps', 'utf8')),
-    readFile('/proc/self/mountinfo', 'utf8'),
-  ]);
-  const devices = partitions.split('\n').filter((line) => {
-    const kname = line.trim().split(/\s+/)[3];
-    return kname !== undefined && isWatched(kname);
-  });
-  // Pods mount the same device many times; what matters is whether it is mounted at all.
-  const sources = mounts
-    .split('\n')
-    .flatMap((line) => / - \S+ (\/dev\/\S+) /.exec(line)?.[1] ?? []);
-  const mounted = [...new Set(sources)].filter((path) => isWatched(path.slice('/dev/'.length)));
-  return [...devices, swaps ?? '', ...mounted.sort()].join('\n');
 }

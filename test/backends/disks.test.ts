@@ -10,13 +10,14 @@ import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
 import type { PoolDisks } from '../../src/backends/backend.ts';
 import { MiB } from '../../src/model/bytes.ts';
 import type { Disk } from '../../src/model/disk.ts';
-import { listDisks } from '../../src/platform/block-devices.ts';
+import { listDisks, lookAtDisk } from '../../src/platform/block-devices.ts';
 import { entryOfDevice } from '../../src/platform/device-entries.ts';
-import { rememberedDisks } from '../../src/platform/remembered-disks.ts';
+import { rememberedDisks, type RememberedDisks } from '../../src/platform/remembered-disks.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { watchFolder } from '../../src/platform/watch-folder.ts';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { detach } from '../support/loop-disks.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
 
@@ -52,7 +53,12 @@ describe('the disks of a node, on real devices', function () {
   /** A pool of the node that selects `device`. */
   function pools(...names: readonly string[]): readonly PoolDisks[] {
     const shared = {
-      ...{ list, owners: new DiskOwners(() => true), takeInTurn: oneAtATime() },
+      ...{
+        disks: { now: list, present: list },
+        lookAt: lookAtDisk(runCommand),
+        owners: new DiskOwners(() => true),
+        takeInTurn: oneAtATime(),
+      },
       offeredAs: (path: string) => entryOfDevice(path, [join(root, 'found')]),
     };
     return names.map((name) => poolDisks(name, { paths: [device] }, shared));
@@ -202,28 +208,85 @@ describe('the disks of a node, on real devices', function () {
     expect(String(error)).to.contain('it is no longer there');
   });
 
-  it('looks again only when something has changed', async () => {
-    let looks = 0;
-    const counting = async () => {
-      looks += 1;
-      return list();
-    };
-    const disks = rememberedDisks(counting, (kname) => kname === basename(device));
-    await disks.known();
-    await disks.known();
-    expect(looks).to.equal(1);
-    expect(await disks.isOutdated()).to.equal(false);
+  describe('are remembered', () => {
+    const minute = 60_000;
+    let time: number;
+    let looks: number;
+    let disks: RememberedDisks;
 
-    await run('truncate', '-s', '16M', join(root, 'disk-8'));
-    await run('losetup', '--set-capacity', device);
-    const [grown] = (await disks.known()).filter(({ path }) => path === device);
-    expect(grown?.bytes).to.equal(16 * MiB);
-    expect(looks).to.equal(2);
+    beforeEach(async () => {
+      time = 0;
+      looks = 0;
+      const counting = async () => {
+        looks += 1;
+        return list();
+      };
+      disks = rememberedDisks(
+        counting,
+        (kname) => kname === basename(device),
+        () => time,
+      );
+      await disks.now();
+    });
 
-    await run('mkfs.ext4', '-q', device);
-    disks.forget();
-    const [made] = (await disks.known()).filter(({ path }) => path === device);
-    expect(made?.content.signature).to.equal('ext4');
+    const deviceIn = (found: readonly Disk[]) => found.find(({ path }) => path === device);
+
+    it('until something has changed', async () => {
+      await disks.known();
+      await disks.known();
+      expect(looks).to.equal(1);
+      expect(await disks.isOutdated()).to.equal(false);
+
+      await run('truncate', '-s', '16M', join(root, 'disk-8'));
+      await run('losetup', '--set-capacity', device);
+      expect(deviceIn(await disks.known())?.bytes).to.equal(16 * MiB);
+      expect(looks).to.equal(2);
+
+      await run('mkfs.ext4', '-q', device);
+      disks.forget();
+      expect(await disks.isOutdated()).to.equal(true);
+      expect(deviceIn(await disks.known())?.content.signature).to.equal('ext4');
+      expect(looks).to.equal(3);
+    });
+
+    it('as present while only what is on them changes, for at most a minute', async () => {
+      await run('addpart', device, '1', '2048', '4096');
+      await run('mkfs.ext4', '-q', `${device}p1`);
+      disks.forget();
+      time = minute - 1;
+      await disks.present();
+      expect(looks).to.equal(1);
+
+      time = minute;
+      expect(deviceIn(await disks.present())?.content.partitions).to.have.length(1);
+      expect(looks).to.equal(2);
+      await run('delpart', device, '1');
+    });
+
+    it('as present until one grows', async () => {
+      await run('truncate', '-s', '16M', join(root, 'disk-8'));
+      await run('losetup', '--set-capacity', device);
+
+      expect(deviceIn(await disks.present())?.bytes).to.equal(16 * MiB);
+    });
+
+    it('until another one of the same size has the name', async () => {
+      const before = await disks.version();
+      await run('truncate', '-s', '8M', join(root, 'other'));
+      await run('mkfs.ext4', '-q', join(root, 'other'));
+      await detach(device);
+      try {
+        await run('losetup', device, join(root, 'other'));
+      } catch (error) {
+        // Somebody else has the number now: his is not ours to detach.
+        device = await attach(8);
+        throw error;
+      }
+
+      expect(await disks.version()).not.to.equal(before);
+      expect(await disks.isOutdated()).to.equal(true);
+      expect(deviceIn(await disks.present())?.content.signature).to.equal('ext4');
+    });
   });
 
   it('hears of device nodes that the kernel makes and removes', async () => {

@@ -1,22 +1,17 @@
 import { rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { DiskOwners } from '../../src/backends/shared/disk-owners.ts';
-import { openPool } from '../../src/backends/shared/open-pool.ts';
-import type { DeclaredPool } from '../../src/backends/index.ts';
 import { bytes, MiB } from '../../src/model/bytes.ts';
-import { listDisks } from '../../src/platform/block-devices.ts';
 import { deviceChains } from '../../src/platform/health/block-chain.ts';
 import { rememberedChains } from '../../src/platform/health/remembered-chains.ts';
-import { rememberedDisks } from '../../src/platform/remembered-disks.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
-import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
 import type { StorageBackend } from '../../src/usecases/ports.ts';
 import { folderGround } from '../support/folder-pool.ts';
 import { gptGround } from '../support/gpt-pool.ts';
 import { volumeNamed } from '../support/identities.ts';
 import { loopDisks } from '../support/loop-disks.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
+import { openedAsByAgent } from '../support/opened-pool.ts';
 
 /** LVM needs a kernel of its own: see test/vm. */
 describe('an idle pool', () => {
@@ -42,37 +37,17 @@ describe('an idle pool', () => {
     return runCommand(program, ...rest);
   };
 
-  /** As the agent opens it, over the disks of this machine. */
-  function opened(plan: DeclaredPool, runDir: string): StorageBackend {
-    const own = new Set(plan.devices?.paths ?? []);
-    const list = async () =>
-      (await listDisks(run)()).map((disk) =>
-        own.has(disk.path) ? { ...disk, type: 'disk' } : disk,
-      );
-    const disks = rememberedDisks(list, (kname) => own.has(`/dev/${kname}`));
-    return openPool(
-      plan,
-      { pool: 'fast', runDir, run, now: Date.now, hasVolumes: () => false, inTurn: oneAtATime() },
-      {
-        disks,
-        offeredAs: () => Promise.resolve(undefined),
-        owners: new DiskOwners(() => true),
-        takeInTurn: oneAtATime(),
-      },
-    );
-  }
-
   async function newPool(backend: string): Promise<StorageBackend> {
     if (backend === 'partition' || backend === 'device') {
       const ground = await gptGround(backend, [96, 96]);
       ends.push(() => ground.cleanUp());
-      return opened(ground.plan(), ground.runDir);
+      return openedAsByAgent(ground.plan(), ground.runDir, run);
     }
     const ground = await (backend === 'btrfs'
       ? folderGround('btrfs', { size: '64Mi' }, { mkfs: ['mkfs.btrfs', '-q'] })
       : folderGround('directory', { size: '64Mi', enforcement: 'none' }));
     ends.push(() => ground.cleanUp());
-    return opened(ground.plan(), ground.runDir);
+    return openedAsByAgent(ground.plan(), ground.runDir, run);
   }
 
   const look = async (pool: StorageBackend) => {

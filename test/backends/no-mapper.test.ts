@@ -6,7 +6,7 @@ import { DiskOwners } from '../../src/backends/shared/disk-owners.ts';
 import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
 import { bytes, MiB } from '../../src/model/bytes.ts';
 import { PermanentError } from '../../src/model/errors.ts';
-import { listDisks } from '../../src/platform/block-devices.ts';
+import { listDisks, lookAtDisk } from '../../src/platform/block-devices.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
@@ -48,7 +48,8 @@ if (!hasMapper) {
             ...{ pool: 'fast', runDir: join(disks.root, 'run'), run: runCommand, now: () => 0 },
             ...{ hasVolumes: () => false, inTurn: oneAtATime() },
             disks: poolDisks('fast', devices, {
-              ...{ list: listDisks(runCommand), owners: new DiskOwners(() => true) },
+              disks: { now: listDisks(runCommand), present: listDisks(runCommand) },
+              ...{ lookAt: lookAtDisk(runCommand), owners: new DiskOwners(() => true) },
               ...{ offeredAs: () => Promise.resolve(undefined), takeInTurn: oneAtATime() },
             }),
           });

@@ -35,6 +35,7 @@ const simulatedNode: Pick<NodeParts, 'disks' | 'filesystems' | 'encryption'> = {
   disks: {
     now: async () => [],
     known: async () => [],
+    present: async () => [],
     isOutdated: async () => false,
     version: async () => '',
     forget: () => {},

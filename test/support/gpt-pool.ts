@@ -4,9 +4,11 @@ import { DiskOwners } from '../../src/backends/shared/disk-owners.ts';
 import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
 import { parsePoolSpec, type DeclaredPool } from '../../src/backends/index.ts';
 import type { DeviceSelector } from '../../src/model/device-selector.ts';
-import { listDisks } from '../../src/platform/block-devices.ts';
+import type { Disk } from '../../src/model/disk.ts';
+import { listDisks, lookAtDisk } from '../../src/platform/block-devices.ts';
+import { rememberedDisks } from '../../src/platform/remembered-disks.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
-import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
+import { oneAtATime, type InTurn } from '../../src/usecases/one-at-a-time.ts';
 import type { StorageBackend } from '../../src/usecases/ports.ts';
 import { loopDisks, type LoopDisks, type UnpluggedDisk } from './loop-disks.ts';
 
@@ -17,6 +19,9 @@ export interface OpenOptions {
   readonly run?: RunCommand;
   /** Lets disks that are not selected be looked at, as real ones are: loop devices are not. */
   readonly asRealDisks?: boolean;
+  /** What is remembered of the disks of this machine, however old; as the agent does it where nothing is said. */
+  readonly remembered?: readonly Disk[];
+  readonly inTurn?: InTurn;
 }
 
 /** Pools on real disks that are loop devices. */
@@ -62,13 +67,16 @@ export async function gptGround(
       (await listDisks(run)())
         .filter(({ path }) => !disks.isLost(path))
         .map((disk) => (asRealDisks && own.has(disk.path) ? { ...disk, type: 'disk' } : disk));
-    const inTurn = rows.get(pool) ?? oneAtATime();
+    const inTurn = options.inTurn ?? rows.get(pool) ?? oneAtATime();
     rows.set(pool, inTurn);
+    const ofMachine = rememberedDisks(list, (kname) => own.has(`/dev/${kname}`), Date.now);
+    const { remembered } = options;
     const around = { pool, runDir, run, now: () => 0, hasVolumes: () => false, inTurn };
     return plan().open({
       ...around,
       disks: poolDisks(pool, selector, {
-        list,
+        disks: remembered ? { now: list, present: async () => remembered } : ofMachine,
+        lookAt: lookAtDisk(run),
         owners: new DiskOwners(() => true),
         offeredAs: () => Promise.resolve(undefined),
         takeInTurn,

@@ -1,8 +1,9 @@
-import { mkdtemp, open, rm, truncate } from 'node:fs/promises';
+import { access, mkdtemp, open, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { MiB } from '../../src/model/bytes.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
+import { waitFor } from '../cluster/wait.ts';
 
 /** Real block devices for a test: files behind loop devices, all gone after `cleanUp`. */
 export interface LoopDisks {
@@ -20,6 +21,12 @@ export interface LoopDisks {
   /** Brings it back as it was. */
   restore(path: string): Promise<void>;
   isLost(path: string): boolean;
+  /** Puts another disk into the place of one, so that the kernel gives it the same name. */
+  swap(path: string, file: string): Promise<void>;
+  /** What is behind a disk. */
+  fileOf(path: string): string;
+  /** Makes what is behind a disk, without a disk. @returns its path */
+  addFile(mebibytes: number): Promise<string>;
   /** All of what stands on the disk, read past every cache. */
   content(path: string): Promise<Buffer>;
   cleanUp(): Promise<void>;
@@ -47,7 +54,7 @@ export async function loopDisks(): Promise<LoopDisks> {
   async function unplug(path: string): Promise<UnpluggedDisk> {
     const file = files.get(path) ?? '';
     await runCommand('partx', ['--delete', path]).catch(() => undefined);
-    await runCommand('losetup', ['--detach', path]);
+    await detach(path);
     files.delete(path);
     return { plugIn: () => plugIn(file) };
   }
@@ -58,6 +65,12 @@ export async function loopDisks(): Promise<LoopDisks> {
   async function resized(path: string): Promise<void> {
     await runCommand('losetup', ['--set-capacity', path]);
     await runCommand('blockdev', ['--flushbufs', path]);
+  }
+
+  async function addFile(mebibytes: number): Promise<string> {
+    const file = join(root, `disk-${(count += 1)}`);
+    await runCommand('truncate', ['-s', `${mebibytes}M`, file]);
+    return file;
   }
 
   return {
@@ -79,11 +92,14 @@ export async function loopDisks(): Promise<LoopDisks> {
       await resized(path);
       lost.delete(path);
     },
-    add: async (mebibytes) => {
-      const file = join(root, `disk-${(count += 1)}`);
-      await runCommand('truncate', ['-s', `${mebibytes}M`, file]);
-      return plugIn(file);
+    addFile,
+    fileOf: (path) => files.get(path) ?? '',
+    swap: async (path, file) => {
+      await unplug(path);
+      await runCommand('losetup', [path, file]);
+      files.set(path, file);
     },
+    add: async (mebibytes) => plugIn(await addFile(mebibytes)),
     content: async (path) => {
       await runCommand('blockdev', ['--flushbufs', path]);
       const handle = await open(path, 'r');
@@ -99,6 +115,18 @@ export async function loopDisks(): Promise<LoopDisks> {
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** It goes when the last one has closed it, such as a program that looks at all disks. */
+export async function detach(path: string): Promise<void> {
+  await runCommand('losetup', ['--detach', path]);
+  const file = `/sys/block/${basename(path)}/loop/backing_file`;
+  const isFree = () =>
+    access(file).then(
+      () => false,
+      () => true,
+    );
+  await waitFor(`${path} to be free`, isFree, { timeoutMs: 10_000, intervalMs: 10 });
 }
 
 /** Fills a part of a disk with something that is not zero. */

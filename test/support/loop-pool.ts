@@ -30,6 +30,7 @@ export interface LoopGround {
 /** For backends that take no disks. */
 export const noDisks: PoolDisks = {
   list: async () => [],
+  present: async () => [],
   take: () => Promise.reject(new Error('there is no disk')),
 };
 

@@ -7,7 +7,7 @@ import { DiskOwners } from '../../src/backends/shared/disk-owners.ts';
 import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
 import { bytes, MiB } from '../../src/model/bytes.ts';
 import type { DeviceSelector } from '../../src/model/device-selector.ts';
-import { listDisks } from '../../src/platform/block-devices.ts';
+import { listDisks, lookAtDisk } from '../../src/platform/block-devices.ts';
 import { CommandError, runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
 import type { StorageBackend, VolumeRequest } from '../../src/usecases/ports.ts';
@@ -77,7 +77,8 @@ export async function lvmGround(): Promise<LvmGround> {
         hasVolumes: () => hasVolumes,
         disks: devices
           ? poolDisks('fast', devices, {
-              list: listDisks(run),
+              disks: { now: listDisks(run), present: listDisks(run) },
+              lookAt: lookAtDisk(run),
               owners,
               offeredAs: () => Promise.resolve(undefined),
               takeInTurn,

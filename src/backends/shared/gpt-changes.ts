@@ -4,61 +4,73 @@ import type { RunCommand } from '../../platform/run-command.ts';
 import type { InTurn } from '../../usecases/one-at-a-time.ts';
 import type { BackendVolume } from '../../usecases/ports.ts';
 import { eraseDevice } from './erase-device.ts';
+import type { Disk } from '../../model/disk.ts';
 import type { OwnDisk } from './gpt-disks.ts';
 import { clearKernel, tellKernel } from './gpt-kernel.ts';
-import type { Room } from './gpt-layout.ts';
+import type { ReadTable } from './gpt-reader.ts';
 import {
-  addPartition,
+  addPartitions,
   changePartition,
   deletePartition,
-  readTable,
   type NewPartition,
   type Partition,
 } from './gpt-table.ts';
 import { partitionOf, type Placed } from './gpt-volumes.ts';
-import { endsOf, zeroRegions, type Region } from './zeros.ts';
+import { endsOf, zeroRegions } from './zeros.ts';
+
+export interface Changing {
+  readonly run: RunCommand;
+  readonly readTable: ReadTable;
+}
 
 /**
- * Makes a partition in a region that no partition has. Writing its entry is the one step that
- * makes it a volume; before that both ends of the region are zeroed, since whoever had it before
- * may have left a filesystem there.
+ * Makes partitions in regions where the table has none, and the kernel knows none. Writing their
+ * entries is the one step that makes them volumes, all of them or none; before that both ends of each
+ * region are zeroed, since whoever had it before may have left a filesystem there.
  */
 export async function createOn(
-  { disk: { disk, table }, region }: Room<OwnDisk> & { readonly region: Region },
-  identity: VolumeIdentity,
-  run: RunCommand,
-): Promise<BackendVolume> {
-  const wanted = partitionOf(identity, region);
-  await clearKernel(disk.path, region, run);
-  await zeroRegions(disk.path, endsOf(region));
-  await addPartition(disk.path, table, wanted, run);
-  await expectPartition(disk.path, wanted, run);
-  return toVolume(identity, wanted);
+  { disk, table }: OwnDisk,
+  wanted: readonly NewPartition[],
+  { run, readTable }: Changing,
+): Promise<void> {
+  if (wanted.length === 0) {
+    return;
+  }
+  await zeroRegions(disk.path, wanted.flatMap(endsOf));
+  await addPartitions(disk.path, table, wanted, run);
+  await expectPartitions(disk, wanted, readTable);
 }
 
 /** Gives a partition another name and uid in one write of its table. @throws Error while it is in use */
 export async function renamePlaced(
   { on, partition }: Placed,
   to: VolumeIdentity,
-  run: RunCommand,
+  { run, readTable }: Changing,
 ): Promise<BackendVolume> {
   const wanted = partitionOf(to, partition);
   const { path } = on.disk;
   await clearKernel(path, partition, run);
   await changePartition(path, on.table, { ...wanted, number: partition.number }, run);
-  await expectPartition(path, wanted, run);
+  await expectPartitions(on.disk, [wanted], readTable);
   return toVolume(to, wanted);
 }
 
-function toVolume({ name, volumeUid }: VolumeIdentity, { bytes }: NewPartition): BackendVolume {
+export function toVolume(
+  { name, volumeUid }: VolumeIdentity,
+  { bytes }: NewPartition,
+): BackendVolume {
   return { name, volumeUid, bytes, allocatedBytes: bytes };
 }
 
-async function expectPartition(path: string, wanted: NewPartition, run: RunCommand): Promise<void> {
-  const table = await readTable(path, run);
-  const isThere = table.ok && table.value.partitions.some((each) => isSame(each, wanted));
-  if (!isThere) {
-    throw new Error(`the table of ${path} does not show the partition that was written to it`);
+async function expectPartitions(
+  disk: Disk,
+  wanted: readonly NewPartition[],
+  readTable: ReadTable,
+): Promise<void> {
+  const table = await readTable(disk);
+  const found = table.ok ? table.value.partitions : [];
+  if (!wanted.every((one) => found.some((each) => isSame(each, one)))) {
+    throw new Error(`the table of ${disk.path} does not show what was written to it`);
   }
 }
 
@@ -66,8 +78,7 @@ function isSame(a: NewPartition, b: NewPartition): boolean {
   return a.uuid === b.uuid && a.name === b.name && a.start === b.start && a.bytes === b.bytes;
 }
 
-export interface Erasing {
-  readonly run: RunCommand;
+export interface Erasing extends Changing {
   readonly inTurn: InTurn;
   readonly signal: AbortSignal;
   /** Where kubelet finds the partition. */
@@ -81,12 +92,13 @@ export interface Erasing {
  * @throws Error while somebody uses it
  */
 export async function erasePlaced(
-  { on, partition }: Placed,
+  placed: Placed,
   erase: ErasePolicy,
-  { run, inTurn, signal, link }: Erasing,
+  { run, readTable, inTurn, signal, link }: Erasing,
 ): Promise<string> {
-  const { path } = on.disk;
+  const { path } = placed.on.disk;
   const device = await inTurn(async () => {
+    const partition = await stillOn(placed, readTable);
     // Only a partition that nobody has open can be taken from the kernel.
     await clearKernel(path, partition, run);
     await rm(link, { force: true });
@@ -94,8 +106,8 @@ export async function erasePlaced(
   });
   const done = await eraseDevice(device, erase, run, signal);
   await inTurn(async () => {
-    await clearKernel(path, partition, run);
-    const found = await sameOn(path, partition, run);
+    await clearKernel(path, placed.partition, run);
+    const found = await sameOn(placed, readTable);
     if (found !== undefined) {
       await deletePartition(path, found, run);
     }
@@ -103,15 +115,28 @@ export async function erasePlaced(
   return done;
 }
 
+/**
+ * The same partition, read from its disk again: whoever has waited since he found it must not touch
+ * another disk that has the path by now.
+ *
+ * @throws Error where it is not there any more
+ */
+export async function stillOn(placed: Placed, readTable: ReadTable): Promise<Partition> {
+  const found = await sameOn(placed, readTable);
+  if (found === undefined) {
+    throw new Error(`${placed.on.disk.path} does not have the partition any more that was on it`);
+  }
+  return found;
+}
+
 /** Its number can have changed since, when somebody else has written the table. */
 async function sameOn(
-  path: string,
-  wanted: Partition,
-  run: RunCommand,
+  { on, partition }: Placed,
+  readTable: ReadTable,
 ): Promise<Partition | undefined> {
-  const table = await readTable(path, run);
+  const table = await readTable(on.disk);
   if (!table.ok) {
     throw new Error(table.error);
   }
-  return table.value.partitions.find((each) => isSame(each, wanted));
+  return table.value.partitions.find((each) => isSame(each, partition));
 }

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { bytes, formatBytes, sumBytes } from '../../model/bytes.ts';
+import { formatBytes, sumBytes } from '../../model/bytes.ts';
 import { NoSpaceError } from '../../model/errors.ts';
 import type { ErasePolicy, VolumeIdentity } from '../../model/volume.ts';
 import { ensureLink } from '../../platform/files.ts';
@@ -12,21 +12,23 @@ import {
 } from '../../usecases/ports.ts';
 import type { BackendSurroundings } from '../backend.ts';
 import { tellKernel } from './gpt-kernel.ts';
-import { measureRooms, placeIn, type Cutting, type Room } from './gpt-layout.ts';
-import { gptDisks, type PoolLook } from './gpt-look.ts';
-import { createOn, erasePlaced, renamePlaced } from './gpt-changes.ts';
-import type { OwnDisk } from './gpt-disks.ts';
-import { ownVolume, partitionBytesFor, recognise, type PlacedVolume } from './gpt-volumes.ts';
-import { largeEnough, planAdoption } from './proven.ts';
+import { measureRooms, type Cutting } from './gpt-layout.ts';
+import { gptDisks } from './gpt-look.ts';
+import { roomsOf, volumeMaking } from './gpt-making.ts';
+import { erasePlaced, renamePlaced, stillOn } from './gpt-changes.ts';
+import { tableReader } from './gpt-reader.ts';
+import { ownVolume, recognise, type PlacedVolume } from './gpt-volumes.ts';
+import { planAdoption } from './proven.ts';
 
 /** Volumes are partitions of disks that belong to the pool; all that is known of them is in their tables. */
 export function openGptPool(cutting: Cutting, around: BackendSurroundings): StorageBackend {
   const { pool, runDir, run, inTurn } = around;
-  const disks = gptDisks(around);
+  const readTable = tableReader(run);
+  const disks = gptDisks({ ...around, readTable });
   const link = (name: string): string => `${runDir}/${name}`;
 
   async function usage(signal: AbortSignal): Promise<PoolUsage> {
-    const look = await disks.settle(signal);
+    const look = await disks.settle('present', signal);
     const { unused, ...room } = measureRooms(roomsOf(look), cutting);
     const volumes = look.partitions.volumes.map(({ volume }) => volume);
     const allocated = sumBytes(volumes.map(({ allocatedBytes }) => allocatedBytes));
@@ -36,39 +38,16 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
   }
 
   async function find(identity: VolumeIdentity): Promise<PlacedVolume | undefined> {
-    const { partitions, blind } = await disks.look();
+    const seen = ownVolume((await disks.look('present')).partitions, identity);
+    if (seen !== undefined) {
+      return seen;
+    }
+    const { partitions, blind } = await disks.look('all');
     const found = ownVolume(partitions, identity);
     if (found === undefined && blind !== undefined) {
       throw new ForeignVolumeError(`nobody can tell where ${identity.name} is: ${blind}`);
     }
     return found;
-  }
-
-  async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
-    const look = await disks.settle(signal);
-    const existing = ownVolume(look.partitions, request);
-    if (existing !== undefined) {
-      return largeEnough(existing, request).volume;
-    }
-    const wanted = partitionBytesFor(request.bytes);
-    const place = placeIn(roomsOf(look), wanted, cutting);
-    if (place === undefined) {
-      throw noSpace(look, wanted);
-    }
-    signal.throwIfAborted();
-    return createOn(place, request, run);
-  }
-
-  function noSpace(look: PoolLook, wanted: number): NoSpaceError {
-    const { free, largest } = measureRooms(roomsOf(look), cutting);
-    const { volumes } = look.partitions;
-    const total = sumBytes([...volumes.map(({ volume }) => volume.allocatedBytes), free]);
-    const gone = look.disks.filter(({ state }) => state === 'missing').map(({ id }) => id);
-    return new NoSpaceError(
-      `pool ${pool} has ${formatBytes(free)} free of ${formatBytes(total)}, at most ${formatBytes(largest)} in one piece; ` +
-        `${formatBytes(bytes(wanted))} are needed (${wanted - largest} bytes more)` +
-        (gone.length > 0 ? `; missing of its disks: ${gone.join(', ')}` : ''),
-    );
   }
 
   /** A partition could grow only into what happens to be free just behind it. */
@@ -91,23 +70,34 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     if (found === undefined) {
       throw new Error(`no partition on the disks of pool ${pool} is ${identity.name}`);
     }
-    const { on, partition } = found;
-    const path = await inTurn(() => tellKernel(on.disk.path, partition, run));
+    const path = await inTurn(async () =>
+      tellKernel(found.on.disk.path, await stillOn(found, readTable), run),
+    );
     await ensureLink(link(identity.name), path);
     return link(identity.name);
   }
 
   async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
-    const { partitions } = await disks.look();
+    const { partitions } = await disks.look('all');
     const heir = recognise(partitions, to.name);
     const own = (identity: VolumeIdentity) => ownVolume(partitions, identity);
     const { isDone, found } = await planAdoption(heir, own, { from, to });
     if (isDone) {
       return found.volume;
     }
-    const adopted = await renamePlaced(found, to, run);
+    const adopted = await renamePlaced(found, to, { run, readTable });
     await rm(link(from.name), { force: true });
     return adopted;
+  }
+
+  /** @throws Error where it may be on a disk that cannot be read */
+  async function searchAll(name: string): Promise<PlacedVolume | undefined> {
+    const { partitions, blind } = await disks.look('all');
+    const found = recognise(partitions, name);
+    if (found === undefined && blind !== undefined) {
+      throw new Error(`nobody can tell whether ${name} is still there: ${blind}`);
+    }
+    return found;
   }
 
   async function remove(
@@ -115,16 +105,12 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     erase: ErasePolicy,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const { partitions, blind } = await disks.look();
-    const found = recognise(partitions, name);
-    if (found === undefined && blind !== undefined) {
-      throw new Error(`nobody can tell whether ${name} is still there: ${blind}`);
-    }
+    const seen = recognise((await disks.look('present')).partitions, name);
+    const found = seen ?? (await searchAll(name));
     if (found !== undefined && found.volume.volumeUid !== volumeUid) {
       return undefined;
     }
-    const done =
-      found && (await erasePlaced(found, erase, { run, inTurn, signal, link: link(name) }));
+    const done = found && (await erasePlaced(found, erase, erasing(name, signal)));
     await rm(link(name), { force: true });
     return done;
   }
@@ -134,7 +120,7 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     erase: ErasePolicy,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const { volumes, strays } = (await disks.look()).partitions;
+    const { volumes, strays } = (await disks.look('all')).partitions;
     const [found, another] = strays.filter(({ stray }) => stray.name === name);
     if (volumes.some(({ volume }) => volume.name === name)) {
       throw new ForeignVolumeError(`${name} is a volume`);
@@ -142,15 +128,19 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     if (found !== undefined && another !== undefined) {
       throw new ForeignVolumeError(`${found.stray.reason}: one has to be removed by hand`);
     }
-    return found && erasePlaced(found, erase, { run, inTurn, signal, link: link(name) });
+    return found && erasePlaced(found, erase, erasing(name, signal));
   }
+
+  const erasing = (name: string, signal: AbortSignal) => ({
+    ...{ run, readTable, inTurn, signal, link: link(name) },
+  });
 
   return {
     attach,
     remove,
     removeStray,
     list: async () => {
-      const { volumes, strays } = (await disks.look()).partitions;
+      const { volumes, strays } = (await disks.look('present')).partitions;
       return {
         volumes: volumes.map(({ volume }) => volume),
         strays: strays.map(({ stray }) => stray),
@@ -159,12 +149,7 @@ export function openGptPool(cutting: Cutting, around: BackendSurroundings): Stor
     grow,
     find: async (identity) => (await find(identity))?.volume,
     usage: (signal) => inTurn(() => usage(signal)),
-    ensure: (request, signal) => inTurn(() => ensure(request, signal)),
+    ensure: volumeMaking({ pool, cutting, disks, inTurn, run, readTable }),
     adopt: (from, to) => inTurn(() => adopt(from, to)),
   };
-}
-
-/** Where new volumes may go. */
-function roomsOf({ own }: PoolLook): readonly Room<OwnDisk>[] {
-  return own.filter(({ selected }) => selected).map((disk) => ({ disk, table: disk.table }));
 }

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { Disk } from '../../model/disk.ts';
 import type { Result } from '../../model/result.ts';
 import type { RunCommand } from '../../platform/run-command.ts';
-import { firstUsable, readTable, type Table } from './gpt-table.ts';
+import { firstUsable, isOfContent, readTable, type Table } from './gpt-table.ts';
 
 export type ReadTable = (disk: Pick<Disk, 'path' | 'bytes'>) => Promise<Result<Table, string>>;
 
@@ -23,7 +23,8 @@ export function tableReader(run: RunCommand): ReadTable {
     const table = await readTable(path, run);
     // Between the two looks somebody may have written what these bytes do not say.
     const after = await bytesOfTable(disk);
-    if (table.ok && seen !== undefined && after?.equals(seen)) {
+    const isLasting = table.ok || isOfContent(table.error);
+    if (isLasting && seen !== undefined && after?.equals(seen)) {
       known.set(path, { seen, table });
     }
     return table;

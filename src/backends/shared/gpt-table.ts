@@ -50,6 +50,14 @@ interface SfdiskTable {
   }[];
 }
 
+const noTable = 'does not contain a recognized partition table';
+const otherTable = 'has a partition table of kind';
+
+/** Whether an error of `readTable` comes from what is on the disk, and so stays as long as that does. */
+export function isOfContent(error: string): boolean {
+  return error.includes(noTable) || error.includes(otherTable);
+}
+
 /**
  * Reads the GPT of a disk; its second copy where the first one is damaged.
  *
@@ -61,7 +69,7 @@ export async function readTable(path: string, run: RunCommand): Promise<Result<T
     const { partitiontable } = JSON.parse(text) as { partitiontable: SfdiskTable };
     return partitiontable.label === 'gpt'
       ? ok(toTable(partitiontable))
-      : err(`${path} has a partition table of kind ${partitiontable.label}`);
+      : err(`${path} ${otherTable} ${partitiontable.label}`);
   } catch (error) {
     return err(describeError(error));
   }
@@ -111,15 +119,16 @@ export async function createTable(
   await run('sfdisk', [...gently, path], undefined, head + describe(mark, sectorBytes));
 }
 
-/** Adds a partition, whole or not at all; it gets the first number that is free. */
-export async function addPartition(
+/** Adds partitions, all of them or none; they get the first numbers that are free. */
+export async function addPartitions(
   path: string,
   { sectorBytes }: Table,
-  partition: NewPartition,
+  partitions: readonly NewPartition[],
   run: RunCommand,
 ): Promise<void> {
   const args = [...gently, '--wipe-partitions', 'never', '--append', path];
-  await run('sfdisk', args, undefined, describe(partition, sectorBytes));
+  const text = partitions.map((each) => describe(each, sectorBytes)).join('');
+  await run('sfdisk', args, undefined, text);
 }
 
 /** Changes all that a partition says of itself in one step; its data stays. */

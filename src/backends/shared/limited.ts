@@ -31,9 +31,11 @@ export function limited(
     usage: async (signal) => withinLimits(await storage.usage(signal), limits),
     ensure: (request, signal) =>
       inTurn(async () => {
-        if ((await storage.find(request, signal)) === undefined) {
-          const room = await storage.usage(signal);
-          refuse(whyBeyondLimits(room, limits, allocatedFor(request.bytes)));
+        const room = await storage.usage(signal);
+        const why = whyBeyondLimits(room, limits, allocatedFor(request.bytes));
+        // What is there already has its place.
+        if (why !== undefined && (await storage.find(request, signal)) === undefined) {
+          refuse(why);
         }
         return storage.ensure(request, signal);
       }),

@@ -9,8 +9,8 @@ import { poolDisks, type SharedDisks } from './pool-disks.ts';
 import { remembered } from './remembered.ts';
 
 /** What the pools of a node share. */
-export interface SharedGround extends Omit<SharedDisks, 'list'> {
-  readonly disks: Pick<RememberedDisks, 'now' | 'version'>;
+export interface SharedGround extends SharedDisks {
+  readonly disks: Pick<RememberedDisks, 'now' | 'present' | 'version'>;
 }
 
 /** What of a declaration says how the pool is opened. */
@@ -23,16 +23,15 @@ export interface OpenedPlan extends Pick<PoolPlan, 'open' | 'signs' | 'allocated
 export function openPool(
   { open, signs, devices, limits, allocatedFor }: OpenedPlan,
   around: Omit<BackendSurroundings, 'disks'>,
-  { disks, ...shared }: SharedGround,
+  shared: SharedGround,
 ): StorageBackend {
   const { pool, now } = around;
-  const list = disks.now;
-  const opened = open({ ...around, disks: poolDisks(pool, devices, { ...shared, list }) });
+  const opened = open({ ...around, disks: poolDisks(pool, devices, shared) });
   const storage =
     signs === undefined
       ? opened
       : remembered(opened, {
-          signs: async () => `${await disks.version()}\n${await signs(pool)}`,
+          signs: async () => `${await shared.disks.version()}\n${await signs(pool)}`,
           now,
         });
   return limited(tellingOwners(storage, pool, shared.owners), { pool, limits }, allocatedFor);

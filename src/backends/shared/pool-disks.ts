@@ -2,15 +2,16 @@ import { selectsDisk, type DeviceSelector } from '../../model/device-selector.ts
 import { whyNotTaken, type Disk } from '../../model/disk.ts';
 import { PermanentError } from '../../model/errors.ts';
 import { whyNotBlank } from '../../platform/blank.ts';
-import type { ListDisks } from '../../platform/block-devices.ts';
+import { isListedAs, type LookAtDisk } from '../../platform/block-devices.ts';
+import type { RememberedDisks } from '../../platform/remembered-disks.ts';
 import type { InTurn } from '../../usecases/one-at-a-time.ts';
-import type { PoolDisks } from '../backend.ts';
+import type { PoolDisk, PoolDisks } from '../backend.ts';
 import type { DiskOwners } from './disk-owners.ts';
 
 /** What all pools of a node share. */
 export interface SharedDisks {
-  /** As they are now. */
-  readonly list: ListDisks;
+  readonly disks: Pick<RememberedDisks, 'now' | 'present'>;
+  readonly lookAt: LookAtDisk;
   readonly owners: DiskOwners;
   /** The path by which a disk is offered whole, where it is: it has another owner tomorrow. */
   readonly offeredAs: (path: string) => Promise<string | undefined>;
@@ -22,13 +23,14 @@ export interface SharedDisks {
 export function poolDisks(
   pool: string,
   selector: DeviceSelector | undefined,
-  { list, owners, offeredAs, takeInTurn }: SharedDisks,
+  { disks, lookAt, owners, offeredAs, takeInTurn }: SharedDisks,
 ): PoolDisks {
-  async function whyNot(disk: Disk | undefined): Promise<string | undefined> {
-    if (disk === undefined) {
+  async function whyNot(wanted: Disk): Promise<string | undefined> {
+    const disk = await lookAt(wanted.path);
+    if (disk === undefined || !isListedAs(disk, wanted)) {
       return 'it is no longer there';
     }
-    const owner = owners.otherThan(pool, disk.id);
+    const owner = owners.otherThan(pool, wanted.id);
     if (owner !== undefined) {
       return `it belongs to pool ${owner}`;
     }
@@ -39,19 +41,20 @@ export function poolDisks(
       : `it is offered whole as ${entry}`;
   }
 
+  function toPoolDisk(disk: Disk): PoolDisk {
+    return {
+      disk,
+      selected: selector !== undefined && selectsDisk(selector, disk),
+      takenBy: owners.otherThan(pool, disk.id),
+    };
+  }
+
   return {
-    list: async () =>
-      (await list()).map((disk) => ({
-        disk,
-        selected: selector !== undefined && selectsDisk(selector, disk),
-        takenBy: owners.otherThan(pool, disk.id),
-      })),
+    list: async () => (await disks.now()).map(toPoolDisk),
+    present: async () => (await disks.present()).map(toPoolDisk),
     take: (wanted, mark) =>
       takeInTurn(async () => {
-        const disk = (await list()).find(
-          ({ id, path }) => id === wanted.id && path === wanted.path,
-        );
-        const why = await whyNot(disk);
+        const why = await whyNot(wanted);
         if (why !== undefined) {
           throw new PermanentError(`${wanted.path} (${wanted.id}) is not taken: ${why}`);
         }
