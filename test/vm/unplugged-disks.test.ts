@@ -13,16 +13,23 @@ import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
 const { signal } = new AbortController();
 const one = request('1', 8);
 const two = request('2', 8);
+type Serial = 'ssd-c' | 'ssd-d';
 
 describe('a disk of a volume group that is unplugged', function () {
   this.timeout(120_000);
   let ground: LvmGround;
+  /** The disk that the volume is on, and the other one: a disk that comes back may get another name, and another turn. */
+  let holder: Serial;
+  let other: Serial;
 
   beforeEach(async () => {
     ground = await lvmGround();
     const backend = await open(runCommand, [], false);
     await backend.ensure(one, signal);
     await writeFile(await backend.attach(one, signal), 'kept', { flag: 'rs+' });
+    const on = await runCommand('lvm', ['lvs', '--noheadings', '-o', 'devices', 'berth-fast']);
+    const isOnC = on.includes(`${await diskOfGuest('ssd-c')}(`);
+    [holder, other] = isOnC ? ['ssd-c', 'ssd-d'] : ['ssd-d', 'ssd-c'];
   });
 
   afterEach(async () => {
@@ -44,11 +51,10 @@ describe('a disk of a volume group that is unplugged', function () {
     const devices = { paths: [...there, ...more] };
     return ground.open({}, { run, devices, hasVolumes });
   };
-  /** The volume is on the first disk. */
   const unpluggedBefore =
     (command: string): RunCommand =>
     async (program, args, ...rest) => {
-      if (args[0] === command) await unplugDisk('ssd-c');
+      if (args[0] === command) await unplugDisk(holder);
       return runCommand(program, args, ...rest);
     };
   const states = (disks: readonly DiskInPool[] = []) => disks.map(({ state }) => state).sort();
@@ -64,7 +70,7 @@ describe('a disk of a volume group that is unplugged', function () {
   }
 
   async function expectBack(): Promise<void> {
-    await plugInDisks('ssd-c');
+    await plugInDisks(holder);
     await ground.reboot();
     await expectWell();
   }
@@ -90,7 +96,7 @@ describe('a disk of a volume group that is unplugged', function () {
 
   it('is not replaced by what comes in its place, and volumes on it are not used', async () => {
     await ground.reboot();
-    await unplugDisk('ssd-c');
+    await unplugDisk(holder);
     const spare = await diskOfGuest('hdd-a');
     const agent = await open(runCommand, [spare]);
     const { disks = [] } = await agent.usage(signal);
@@ -103,14 +109,14 @@ describe('a disk of a volume group that is unplugged', function () {
 
   it('says how it gets in again when the group was changed without it', async () => {
     await ground.reboot();
-    const d = await diskOfGuest('ssd-d');
-    await runCommand('lvm', ['lvcreate', '-y', '-n', 'other', '-L', '4m', 'berth-fast', d]);
-    await unplugDisk('ssd-c');
+    const left = await diskOfGuest(other);
+    await runCommand('lvm', ['lvcreate', '-y', '-n', 'other', '-L', '4m', 'berth-fast', left]);
+    await unplugDisk(holder);
     await runCommand('lvm', ['lvremove', '-y', 'berth-fast/other']);
-    await plugInDisks('ssd-c');
+    await plugInDisks(holder);
     const { disks = [] } = await (await open()).usage(signal);
     const back = disks.find(({ state }) => state === 'missing');
-    expect(back?.path).to.equal(await diskOfGuest('ssd-c'));
+    expect(back?.path).to.equal(await diskOfGuest(holder));
     const [, command = ''] = /`(.*)`/.exec(back?.message ?? '') ?? [];
     await runCommand('lvm', command.split(' '));
     await expectWell();
