@@ -60,6 +60,8 @@ export function gptDisks({ pool, run, disks, now, readTable }: Surroundings): Gp
   /** By path. */
   const failures = new Map<string, Failure>();
   const never = new AbortController().signal;
+  /** Whoever declares a pool anew may have wiped a disk for it, which nothing else tells of. */
+  let hasSettled = false;
 
   const judging = (list: (signal: AbortSignal) => Promise<readonly PoolDisk[]>) =>
     sharedLook(async () => {
@@ -132,13 +134,14 @@ export function gptDisks({ pool, run, disks, now, readTable }: Surroundings): Gp
         failures.set(path, { id, why: describeError(error), until: now() + patienceMs });
       }
     }
+    hasSettled = true;
     return toLook(hasChanged ? await judge.all() : judged);
   }
 
   return {
     look: async (extent) => toLook(await judge[extent]()),
     settle: async (extent, signal) => {
-      const judged = extent === 'all' ? undefined : await judge.present();
+      const judged = extent === 'present' && hasSettled ? await judge.present() : undefined;
       const isSettled = judged !== undefined && !judged.some(hasToSettle);
       return isSettled ? toLook(judged) : settleAll(signal);
     },
