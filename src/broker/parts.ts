@@ -31,6 +31,8 @@ export interface PlaceholderPart {
   readonly message: string;
   /** Milliseconds since the epoch. */
   readonly askedAt: number;
+  /** When it was first refused, in milliseconds since the epoch; 0 where it was not, or nobody says. */
+  readonly refusedAt: number;
 }
 
 /** All that the cluster has of one instance, but for volumes that are on their way out. */

@@ -173,6 +173,7 @@ function toPlaceholderPart(pod: Pod): PlaceholderPart {
     standing: standingOf(pod, refusal !== undefined),
     // One that cannot be read was asked for long ago: it is asked for again.
     askedAt: Number.isNaN(askedAt) ? 0 : askedAt,
+    refusedAt: Date.parse(refusal?.lastTransitionTime ?? '') || 0,
   };
 }
 

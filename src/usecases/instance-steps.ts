@@ -1,5 +1,6 @@
 import { giveBack, unusedStep, type Step } from '../broker/next-step.ts';
 import { shownVolume, whyNotWhole } from '../broker/places.ts';
+import type { PlaceholderPart } from '../broker/parts.ts';
 import { describeNoGrowth, describeNoPlace, describeUsers } from './broker-texts.ts';
 import { grow, shrink } from './instance-growth.ts';
 import {
@@ -19,6 +20,8 @@ import {
 const goingMs = 300;
 /** How often to look whether pods still use volumes: nobody tells us when they go. */
 const usedMs = 5_000;
+/** How long our event about a refusal may take: it is on its way when the scheduler has the answer. */
+const eventMs = 5_000;
 
 type Take<K extends Step['kind']> = (
   step: Extract<Step, { kind: K }>,
@@ -46,11 +49,7 @@ const takes: { readonly [K in Step['kind']]: Take<K> } = {
   'take-away': takeAway,
   'see-gone': seeGone,
   settle,
-  'give-up': async ({ why }, scene, ports) => {
-    const { instance, parts } = scene.moment;
-    const reason = describeNoPlace(instance, parts, { why, lacks: await lacksOf(scene, ports) });
-    return undo(reason, scene, ports);
-  },
+  'give-up': giveUp,
   grow: ({ claims }, scene, ports) => grow(claims, scene, ports),
   'give-up-growing': async (_step, scene, ports) => {
     const { instance, parts } = scene.moment;
@@ -186,9 +185,24 @@ async function forget(_step: Step, scene: Scene, ports: InstanceWorkPorts): Prom
   return undefined;
 }
 
-/** What the scheduler, and our own events, say of the placeholders that were refused. */
-async function lacksOf(scene: Scene, ports: InstanceWorkPorts): Promise<readonly string[]> {
-  const refused = scene.moment.parts.placeholders.filter((one) => one.standing === 'refused');
+/** Says why with the words of the scheduler, and of our own events, about those that were refused. */
+async function giveUp(
+  { why }: Extract<Step, { kind: 'give-up' }>,
+  scene: Scene,
+  ports: InstanceWorkPorts,
+): Promise<Again> {
+  const { instance, parts } = scene.moment;
+  const refused = parts.placeholders.filter((one) => one.standing === 'refused');
   const ours = await toldOf(refused, 'BerthNoRoom', scene, ports);
-  return [...refused.map(({ message }) => message), ...ours];
+  const isTold = (one: PlaceholderPart, index: number): boolean =>
+    ours[index] !== '' || !isOursToTell(one) || ports.now() - one.refusedAt >= eventMs;
+  if (!refused.every(isTold)) {
+    return goingMs;
+  }
+  const lacks = [...refused.map(({ message }) => message), ...ours];
+  return undo(describeNoPlace(instance, parts, { why, lacks }), scene, ports);
+}
+
+function isOursToTell({ message }: PlaceholderPart): boolean {
+  return message.includes('berth:');
 }

@@ -3,7 +3,7 @@ import { whyNotWhole } from '../../../src/broker/places.ts';
 import { standingOf } from '../../../src/broker/standing.ts';
 import { volumeName } from '../../../src/model/names.ts';
 import type { StoredInstance } from '../../../src/usecases/broker-ports.ts';
-import type { BrokerCluster } from './cluster.ts';
+import { eventAbout, type BrokerCluster } from './cluster.ts';
 
 /** What must hold at every moment; the first thing that does not ends the simulation. */
 export class BrokerChecks {
@@ -20,7 +20,9 @@ export class BrokerChecks {
   }
 
   /** The working half has written how far an operation is. */
-  told({ instance, uid }: StoredInstance, progress: Progress): void {
+  told(stored: StoredInstance, progress: Progress): void {
+    this.#whyNoRoom(stored, progress);
+    const { instance, uid } = stored;
     const { id, operation, wants } = instance;
     if (this.harmed.has(id) || progress.state === 'in progress') {
       return;
@@ -52,6 +54,20 @@ export class BrokerChecks {
     const real = places.map(({ node }) => node).sort();
     if (nodes.join() !== real.join()) {
       this.violate(`${id} is told to be on ${nodes.join()}, and is on ${real.join()}`);
+    }
+  }
+
+  /** Who gives up because there is no room has waited for our events that were not lost. */
+  #whyNoRoom({ instance, uid }: StoredInstance, { work }: Progress): void {
+    const { step, reason = '' } = work ?? {};
+    if (step !== 'undoing' || !/^no place for \d+ of \d+ volumes:/.test(reason)) {
+      return;
+    }
+    for (const pod of this.#cluster.pods.values()) {
+      const isRefused = pod.record.uid === uid && pod.standing === 'refused';
+      if (isRefused && pod.eventMs < 5_000 && !reason.includes(eventAbout(pod.uid))) {
+        this.violate(`${instance.id} is given up with "${reason}", and ${pod.name} has an event`);
+      }
     }
   }
 

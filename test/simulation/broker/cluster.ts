@@ -37,6 +37,9 @@ interface Placeholder {
   readonly askedAt: number;
   node: string | undefined;
   standing: PlaceholderPart['standing'];
+  refusedAt: number;
+  /** How long the event about its refusal takes; some are lost. */
+  readonly eventMs: number;
 }
 
 interface Volume {
@@ -125,7 +128,9 @@ export class BrokerCluster {
     if (!this.pods.has(name)) {
       const claim = claimName(record.uid, index);
       const asked = { askedAt: this.#world.now, node: undefined, standing: 'asking' as const };
-      this.pods.set(name, { name, uid: this.#uid(), record, claim, ...asked });
+      const eventMs = this.#world.random.pick([0, 300, 2_000, Infinity]) ?? 0;
+      const pod = { name, uid: this.#uid(), record, claim, ...asked, refusedAt: 0, eventMs };
+      this.pods.set(name, pod);
       this.changed(record.name);
     }
   }
@@ -187,6 +192,13 @@ export class BrokerCluster {
     return (this.nodes.get(node)?.size ?? 0) - used.reduce((sum, { size }) => sum + size, 0);
   }
 
+  /** The event about the refusal of a pod. */
+  told(uid: string): string {
+    const pod = [...this.pods.values()].find((one) => one.uid === uid);
+    const isThere = pod && pod.refusedAt + pod.eventMs <= this.#world.now;
+    return isThere ? eventAbout(uid) : '';
+  }
+
   #uid(): string {
     this.#made += 1;
     return `u${this.#made}`;
@@ -232,7 +244,11 @@ export class BrokerCluster {
         this.volumes.set(known, this.volumes.get(known) ?? volume);
       });
     }
-    return standing === 'asking' ? step('is refused', () => (pod.standing = 'refused')) : [];
+    return standing === 'asking'
+      ? step('is refused', () =>
+          Object.assign(pod, { standing: 'refused', refusedAt: this.#world.now }),
+        )
+      : [];
   }
 
   /** The nodes where a placeholder may be: with room, and apart from the others of its set. */
@@ -292,6 +308,10 @@ export class BrokerCluster {
   }
 }
 
-function podPart({ name, uid, standing, askedAt }: Placeholder): PlaceholderPart {
-  return { name, uid, standing, askedAt, message: 'no room' };
+export function eventAbout(uid: string): string {
+  return `the lack of ${uid}`;
+}
+
+function podPart({ name, uid, standing, askedAt, refusedAt }: Placeholder): PlaceholderPart {
+  return { name, uid, standing, askedAt, refusedAt, message: 'berth: no room' };
 }

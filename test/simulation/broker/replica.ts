@@ -190,7 +190,7 @@ export class Replica {
         call(`retain ${name}`, () => cluster.retain(name, uid, Date.parse(until))),
       usersOf: (_namespace, names) =>
         call('look for users', () => names.filter((name) => cluster.users.has(name))),
-      told: () => call('read events', () => ''),
+      told: ({ uid }) => call('read events', () => cluster.told(uid)),
     };
   }
 

@@ -54,7 +54,7 @@ export function placeholderPart(
   askedAt = start,
 ): PlaceholderPart {
   const name = placeholderName(uid, index);
-  return { name, uid: `p${index}`, standing, message: 'no room', askedAt };
+  return { name, uid: `p${index}`, standing, message: 'no room', askedAt, refusedAt: 0 };
 }
 
 export function momentOf(
