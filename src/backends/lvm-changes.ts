@@ -27,7 +27,7 @@ export interface Change {
   readonly pool: string;
   /** The name of the volume group. */
   readonly group: string;
-  /** Why nothing is given back to it now; LVM would forget volumes whose blocks stay taken. */
+  /** Why nothing is taken away from it now, see `whyNothingRemoved`. */
   readonly problem?: string | undefined;
 }
 
@@ -102,9 +102,6 @@ async function finishRename(
 
 /** Undoes or finishes what was cut off: partial volumes go, half renamed ones get their name. */
 export async function finishChanges(change: Change, group: Group): Promise<void> {
-  if (change.problem !== undefined) {
-    return;
-  }
   const { partial, renamed } = recogniseAll(group, change.pool);
   for (const { name } of partial) {
     await change.lvm(['lvremove', '--yes', `${group.name}/${name}`]);
@@ -123,7 +120,7 @@ export async function activate({ lvm, group }: Change, lv: LogicalVolume): Promi
   }
 }
 
-/** @returns what was done to the bytes, for people */
+/** @returns what was done to the bytes, for people. @throws PoolUnusableError while the group is not well */
 export async function eraseVolume(
   change: Change,
   lv: LogicalVolume,

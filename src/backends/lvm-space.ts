@@ -47,6 +47,14 @@ function brokenOf(
   return problem === undefined ? undefined : { free: bytes(0), largest: bytes(0), problem };
 }
 
+/**
+ * Why no volume is taken away now. Of a thin pool that cannot be written LVM would forget volumes whose blocks stay taken.
+ * A disk that is missing while its group is changed belongs to it no more when it is back, until a person says so.
+ */
+export function whyNothingRemoved(group: Group, { problem }: PoolUsage): string | undefined {
+  return problem ?? lackOf(group)?.warnings?.[0];
+}
+
 function stateOf({ name }: Group, lv: LogicalVolume): LvmState {
   return { ...lv, name: `${name}/${lv.name}` };
 }

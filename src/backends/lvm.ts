@@ -31,9 +31,9 @@ import {
   type LvmOptions,
 } from './lvm-options.ts';
 import { lvmRunner } from './lvm-run.ts';
-import { emptyUsage, illVolumes, measure, noSpace } from './lvm-space.ts';
+import { emptyUsage, illVolumes, measure, noSpace, whyNothingRemoved } from './lvm-space.ts';
 import { signsOfGroup } from './lvm-signs.ts';
-import { ownVolume, recognise, recogniseAll } from './lvm-volumes.ts';
+import { ownVolume, recognise, recogniseAll, type OwnVolume } from './lvm-volumes.ts';
 import { once } from './shared/once.ts';
 import { largeEnough, planAdoption } from './shared/proven.ts';
 
@@ -63,14 +63,20 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   const lvmCommand = lvmRunner(run);
   const pooled = poolGroup(options, around, lvmCommand);
   const link = (name: string): string => `${runDir}/${name}`;
+  const unlink = (name: string): Promise<void> => rm(link(name), { force: true });
+  const measured = (group?: Group): PoolUsage =>
+    group ? measure(group, pool, options) : emptyUsage;
   const changeIn = (group: Group): Change => {
-    const { problem } = measured(group);
+    const problem = whyNothingRemoved(group, measured(group));
     return { lvm: lvmCommand, run, pool, group: group.name, problem };
   };
 
+  /** What a crash has left waits while the group is not well: volumes in it are of use meanwhile. */
   async function tidy(): Promise<void> {
     const group = await pooled.look();
-    if (group !== undefined) {
+    if (group && changeIn(group).problem !== undefined) {
+      tidied.again();
+    } else if (group) {
       await finishChanges(changeIn(group), group);
     }
   }
@@ -99,10 +105,6 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     return { ...room, ...(disks && { disks }), ...(warnings.length > 0 && { warnings }) };
   }
 
-  function measured(group: Group | undefined): PoolUsage {
-    return group === undefined ? emptyUsage : measure(group, pool, options);
-  }
-
   async function list(): Promise<PoolInventory> {
     await tidied.done();
     const group = await pooled.look();
@@ -121,9 +123,9 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
 
   async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
     const before = await pooled.look();
-    const existing = before && ownVolume(before, pool, request);
-    if (existing !== undefined) {
-      return largeEnough(existing, request).volume;
+    const own = before && ownVolume(before, pool, request);
+    if (own !== undefined) {
+      return largeEnough(own, request).volume;
     }
     const { group } = await pooled.settle(before, signal);
     const allocatedBytes = allocatedFor(options, request.bytes);
@@ -137,22 +139,24 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     return { name, volumeUid, bytes, allocatedBytes };
   }
 
-  async function grow(request: VolumeRequest): Promise<BackendVolume> {
-    const group = await pooled.look();
-    const found = group && ownVolume(group, pool, request);
-    if (group === undefined || found === undefined) {
-      throw new Error(`no logical volume of pool ${pool} is ${request.name}`);
-    }
-    return growVolume(found, request, { change: changeIn(group), options, room: measured(group) });
-  }
-
-  async function attach(identity: VolumeIdentity): Promise<string> {
-    await tidied.done();
+  /** @throws Error where it is not there */
+  async function existing(identity: VolumeIdentity): Promise<{ group: Group; found: OwnVolume }> {
     const group = await pooled.look();
     const found = group && ownVolume(group, pool, identity);
     if (group === undefined || found === undefined) {
       throw new Error(`no logical volume of pool ${pool} is ${identity.name}`);
     }
+    return { group, found };
+  }
+
+  async function grow(request: VolumeRequest): Promise<BackendVolume> {
+    const { group, found } = await existing(request);
+    return growVolume(found, request, { change: changeIn(group), options, room: measured(group) });
+  }
+
+  async function attach(identity: VolumeIdentity): Promise<string> {
+    await tidied.done();
+    const { group, found } = await existing(identity);
     await activate(changeIn(group), found.lv);
     await ensureLink(link(identity.name), found.lv.path);
     return link(identity.name);
@@ -160,7 +164,6 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
 
   async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
     const group = await pooled.look();
-    const { name, volumeUid } = to;
     if (group === undefined) {
       throw new ForeignVolumeError(`${from.name} is not there: there is nothing to adopt`);
     }
@@ -169,9 +172,9 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     const { isDone, found } = await planAdoption(heir, own, { from, to });
     if (!isDone) {
       await renameVolume(changeIn(group), found, to);
-      await rm(link(from.name), { force: true });
+      await unlink(from.name);
     }
-    return { ...found.volume, name, volumeUid };
+    return { ...found.volume, name: to.name, volumeUid: to.volumeUid };
   }
 
   async function remove(
@@ -186,7 +189,7 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
       return undefined;
     }
     const done = group && found && (await eraseVolume(changeIn(group), found.lv, erase, signal));
-    await rm(link(name), { force: true });
+    await unlink(name);
     return done;
   }
 
@@ -201,12 +204,11 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     if (group === undefined || lv === undefined) {
       return undefined;
     }
-    const isStray = recogniseAll(group, pool).strays.some((each) => each.lv === lv);
-    if (!isStray) {
+    if (!recogniseAll(group, pool).strays.some((each) => each.lv === lv)) {
       throw new ForeignVolumeError(`${lv.path} is a volume, or does not belong to pool ${pool}`);
     }
     const done = await eraseVolume(changeIn(group), lv, erase, signal);
-    await rm(link(name), { force: true });
+    await unlink(name);
     return done;
   }
 

@@ -5,7 +5,7 @@ import { runCommand } from '../../src/platform/run-command.ts';
 import { PoolUnusableError, type StorageBackend } from '../../src/usecases/ports.ts';
 import { folderContent, folderGround, type FolderGround } from '../support/folder-pool.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
-import { volumeNamed } from '../support/identities.ts';
+import { sized } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
 import { describeBackend } from './contract.ts';
 import { describeFolders } from './folder-promises.ts';
@@ -41,7 +41,7 @@ describe('the btrfs backend', function () {
 
   describe('btrfs', () => {
     const { signal } = new AbortController();
-    const one = { ...volumeNamed('1'), bytes: bytes(8 * MiB) };
+    const one = sized('1', 8);
     let ground: FolderGround;
     let pool: StorageBackend;
 

@@ -4,7 +4,7 @@ import { bytes, MiB } from '../../src/model/bytes.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
-import { volumeNamed } from '../support/identities.ts';
+import { sized } from '../support/identities.ts';
 import { folderContent, folderGround, type FolderGround } from '../support/folder-pool.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
@@ -59,9 +59,7 @@ describe('the directory backend', () => {
       expect((await backend.usage(signal)).free).to.equal(64 * MiB);
       const fill = 'i=0; while : >"$0/other-$i"; do i=$((i + 1)); done';
       await rejection(runCommand('sh', ['-c', fill, ground.directory]));
-      const error = await rejection(
-        backend.ensure({ ...volumeNamed('1'), bytes: bytes(4 * MiB) }, signal),
-      );
+      const error = await rejection(backend.ensure(sized('1', 4), signal));
 
       expect(error).to.be.instanceOf(NoSpaceError);
       expect(error.message).to.include('inode').and.include(ground.directory);

@@ -2,13 +2,13 @@ import { expect } from 'chai';
 import { mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { backends } from '../../src/backends/index.ts';
-import { bytes, MiB } from '../../src/model/bytes.ts';
+import { MiB } from '../../src/model/bytes.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import type { StorageBackend } from '../../src/usecases/ports.ts';
 import { ForeignVolumeError, PoolUnusableError } from '../../src/usecases/ports.ts';
 import { dyingRun } from '../support/dying-run.ts';
 import type { FolderGround } from '../support/folder-pool.ts';
-import { uidOf, volumeNamed } from '../support/identities.ts';
+import { sized, uidOf, volumeNamed } from '../support/identities.ts';
 import { linksIn } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
 
@@ -19,8 +19,8 @@ export function describeFolders(
 ): void {
   describe(`${backend} keeps the promises of folders`, () => {
     const { signal } = new AbortController();
-    const one = { ...volumeNamed('1'), bytes: bytes(4 * MiB) };
-    const two = { ...volumeNamed('2'), bytes: bytes(4 * MiB) };
+    const one = sized('1', 4);
+    const two = sized('2', 4);
     let ground: FolderGround;
     let pool: StorageBackend;
     const folder = (name: string) => join(ground.directory, name);

@@ -5,15 +5,15 @@ import { bytes, MiB } from '../../src/model/bytes.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import type { DiskInPool, StorageBackend } from '../../src/usecases/ports.ts';
 import { gptGround, type GptGround } from '../support/gpt-pool.ts';
-import { volumeNamed } from '../support/identities.ts';
+import { sized, volumeNamed } from '../support/identities.ts';
 import { scribble } from '../support/loop-disks.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
 
 describe('the disks of a pool of partitions', () => {
   const { signal } = new AbortController();
-  const one = { ...volumeNamed('1'), bytes: bytes(4 * MiB) };
-  const two = { ...volumeNamed('2'), bytes: bytes(4 * MiB) };
+  const one = sized('1', 4);
+  const two = sized('2', 4);
   let ground: GptGround;
   let disk: string;
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createHash } from 'node:crypto';
 import { open as openFile, readFile } from 'node:fs/promises';
 import type { DeclaredPool } from '../../src/backends/index.ts';
-import { bytes, MiB } from '../../src/model/bytes.ts';
+import { MiB } from '../../src/model/bytes.ts';
 import type { Disk } from '../../src/model/disk.ts';
 import { NoSpaceError, PermanentError } from '../../src/model/errors.ts';
 import { listDisks } from '../../src/platform/block-devices.ts';
@@ -11,17 +11,13 @@ import { oneAtATime, type InTurn } from '../../src/usecases/one-at-a-time.ts';
 import { ForeignVolumeError, type StorageBackend } from '../../src/usecases/ports.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { gptGround, type GptGround } from '../support/gpt-pool.ts';
-import { volumeNamed } from '../support/identities.ts';
+import { sized, volumeNamed } from '../support/identities.ts';
 import { scribble } from '../support/loop-disks.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
 import { openedAsByAgent } from '../support/opened-pool.ts';
 import { rejection } from '../support/rejection.ts';
 
 const { signal } = new AbortController();
-const sized = (label: string, mebibytes: number) => ({
-  ...volumeNamed(label),
-  bytes: bytes(mebibytes * MiB),
-});
 const one = sized('1', 4);
 const two = sized('2', 4);
 

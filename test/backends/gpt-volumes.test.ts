@@ -9,7 +9,7 @@ import { NoSpaceError, PermanentError } from '../../src/model/errors.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import type { StorageBackend } from '../../src/usecases/ports.ts';
 import { gptGround, type GptGround } from '../support/gpt-pool.ts';
-import { volumeNamed } from '../support/identities.ts';
+import { sized } from '../support/identities.ts';
 import { scribble } from '../support/loop-disks.ts';
 import { linksIn, needLoopDevices } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
@@ -23,10 +23,6 @@ interface Sfdisk {
 
 describe('volumes that are partitions', () => {
   const { signal } = new AbortController();
-  const sized = (label: string, mebibytes: number) => ({
-    ...volumeNamed(label),
-    bytes: bytes(mebibytes * MiB),
-  });
   const one = sized('1', 4);
   const two = sized('2', 4);
   let ground: GptGround;

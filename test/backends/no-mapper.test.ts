@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { parsePoolSpec } from '../../src/backends/index.ts';
 import { DiskOwners } from '../../src/backends/shared/disk-owners.ts';
 import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
-import { bytes, MiB } from '../../src/model/bytes.ts';
 import { PermanentError } from '../../src/model/errors.ts';
 import { listDisks, lookAtDisk } from '../../src/platform/block-devices.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
-import { volumeNamed } from '../support/identities.ts';
+import { sized } from '../support/identities.ts';
 import { loopDisks, type LoopDisks } from '../support/loop-disks.ts';
 import { loopGround, needLoopDevices } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
@@ -53,7 +52,7 @@ if (!hasMapper) {
               ...{ offeredAs: () => Promise.resolve(undefined), takeInTurn: oneAtATime() },
             }),
           });
-          const wanted = { ...volumeNamed('1'), bytes: bytes(4 * MiB) };
+          const wanted = sized('1', 4);
 
           for (const call of [backend.usage(signal), backend.ensure(wanted, signal)]) {
             const error = await rejection(call);

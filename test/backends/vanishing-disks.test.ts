@@ -1,16 +1,15 @@
 import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
-import { bytes, MiB } from '../../src/model/bytes.ts';
 import { describeError } from '../../src/model/errors.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import type { StorageBackend } from '../../src/usecases/ports.ts';
 import { gptGround, type GptGround } from '../support/gpt-pool.ts';
-import { volumeNamed } from '../support/identities.ts';
+import { sized } from '../support/identities.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
 import { read } from './contract.ts';
 
 const { signal } = new AbortController();
-const volume = (label: string) => ({ ...volumeNamed(label), bytes: bytes(4 * MiB) });
+const volume = (label: string) => sized(label, 4);
 const [one, two, three] = [volume('1'), volume('2'), volume('3')];
 
 interface Act {

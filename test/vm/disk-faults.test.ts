@@ -9,9 +9,10 @@ import { deviceChains } from '../../src/platform/health/block-chain.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import { HealthWatch, type HealthPicture } from '../../src/usecases/watch-health.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { sized } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
 import { blankDisk, diskOfGuest, warnOfDisk } from './ground.ts';
-import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
+import { lvmGround, type LvmGround } from './lvm-ground.ts';
 
 const quietMs = 3_000;
 const lookMs = 100;
@@ -236,7 +237,7 @@ describe('the health of disks that really fail', function () {
     /** A volume of a new pool, as kubelet would use it, and what a report says its pool lies on. */
     async function volumeOf(lvm: Readonly<Record<string, unknown>>, mebibytes: number) {
       const backend = ground.open(lvm);
-      const volume = request('1', mebibytes);
+      const volume = sized('1', mebibytes);
       await backend.ensure(volume, signal);
       const path = await backend.attach(volume, signal);
       const usage = () => backend.usage(signal);

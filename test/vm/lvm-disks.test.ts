@@ -5,9 +5,10 @@ import { whyNotBlank } from '../../src/platform/blank.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
 import { diskBytes } from '../guest/disks.ts';
+import { sized } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
 import { blankDisk, diskOfGuest, plugInDisks, unplugDisk } from './ground.ts';
-import { killedAt, lvmGround, request, type LvmGround } from './lvm-ground.ts';
+import { killedAt, lvmGround, type LvmGround } from './lvm-ground.ts';
 
 const { signal } = new AbortController();
 const lvm = (...args: string[]) => runCommand('lvm', args);
@@ -54,13 +55,13 @@ describe('the lvm backend in a volume group that it makes of disks', () => {
 
   it('keeps a disk with volumes on it when it is no longer selected, and puts no more there', async () => {
     const c = await diskOfGuest('ssd-c');
-    await (await open(['ssd-c'])).ensure(request('1', 8), signal);
+    await (await open(['ssd-c'])).ensure(sized('1', 8), signal);
     const left = await open([]);
     const { disks, free } = await left.usage(signal);
 
     expect(states(disks)).to.deep.equal({ [c]: 'leaving' });
     expect(free).to.equal(0);
-    await left.remove(request('1', 8), 'none', signal);
+    await left.remove(sized('1', 8), 'none', signal);
     expect((await left.usage(signal)).disks).to.deep.equal([]);
     expect(await whyNotBlank(c, diskBytes)).to.equal(undefined);
   });
@@ -97,7 +98,7 @@ describe('the lvm backend in a volume group that it makes of disks', () => {
   });
 
   it('never begins anew when its disks are gone', async () => {
-    await (await open(['ssd-c', 'ssd-d'])).ensure(request('1', 8), signal);
+    await (await open(['ssd-c', 'ssd-d'])).ensure(sized('1', 8), signal);
     const selected = { paths: [await diskOfGuest('ssd-c'), await diskOfGuest('ssd-d')] };
     await unplugDisk('ssd-d');
     try {
@@ -106,9 +107,7 @@ describe('the lvm backend in a volume group that it makes of disks', () => {
       expect(Object.values(states(disks)).sort()).to.deep.equal(['missing', 'used']);
       expect(free).to.equal(0);
       expect(warnings?.join()).to.include('lacks');
-      expect(await rejection(backend.ensure(request('2', 8), signal))).to.be.instanceOf(
-        NoSpaceError,
-      );
+      expect(await rejection(backend.ensure(sized('2', 8), signal))).to.be.instanceOf(NoSpaceError);
     } finally {
       await plugInDisks('ssd-d');
     }

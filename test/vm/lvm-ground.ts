@@ -5,14 +5,12 @@ import { join } from 'node:path';
 import { parsePoolSpec, type DeclaredPool } from '../../src/backends/index.ts';
 import { DiskOwners } from '../../src/backends/shared/disk-owners.ts';
 import { poolDisks } from '../../src/backends/shared/pool-disks.ts';
-import { bytes, MiB } from '../../src/model/bytes.ts';
 import type { DeviceSelector } from '../../src/model/device-selector.ts';
 import { listDisks, lookAtDisk } from '../../src/platform/block-devices.ts';
 import { CommandError, runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import { oneAtATime } from '../../src/usecases/one-at-a-time.ts';
-import type { StorageBackend, VolumeRequest } from '../../src/usecases/ports.ts';
+import type { StorageBackend } from '../../src/usecases/ports.ts';
 import type { DiskSerial } from '../guest/disks.ts';
-import { volumeNamed } from '../support/identities.ts';
 import { noDisks } from '../support/loop-pool.ts';
 import { diskOfGuest } from './ground.ts';
 
@@ -128,8 +126,3 @@ export function killedAt(dies: (args: readonly string[]) => boolean): RunCommand
     return runCommand(program, args, ...rest);
   };
 }
-
-export const request = (label: string, mebibytes: number): VolumeRequest => ({
-  ...volumeNamed(label),
-  bytes: bytes(mebibytes * MiB),
-});

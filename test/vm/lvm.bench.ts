@@ -3,8 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { Figures } from '../bench/figures.ts';
 import { copyTimes, patterns } from '../bench/fio.ts';
+import { sized } from '../support/identities.ts';
 import { diskOfGuest } from './ground.ts';
-import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
+import { lvmGround, type LvmGround } from './lvm-ground.ts';
 
 const { signal } = new AbortController();
 const rounds = 8;
@@ -35,7 +36,7 @@ describe('the lvm backend, measured', function () {
     const backend = ground.open();
     const [made, removed, bareMade, bareRemoved]: number[][] = [[], [], [], []];
     for (let round = 0; round < rounds; round += 1) {
-      const one = request(String(round), 4);
+      const one = sized(String(round), 4);
       bareMade?.push(await timed(() => lvm('lvcreate', '-y', '-n', 'bare', '-L', '4m', 'guest')));
       bareRemoved?.push(await timed(() => lvm('lvremove', '-y', 'guest/bare')));
       made?.push(
@@ -53,7 +54,7 @@ describe('the lvm backend, measured', function () {
 
   it('makes and removes many at once', async () => {
     const backend = ground.open();
-    const many = Array.from({ length: width }, (_, index) => request(`many-${index}`, 4));
+    const many = Array.from({ length: width }, (_, index) => sized(`many-${index}`, 4));
     const made = await Promise.all(
       many.map((one) =>
         timed(async () => {
@@ -71,7 +72,7 @@ describe('the lvm backend, measured', function () {
 
   it('reads and writes as its disk does', async () => {
     const backend = ground.open();
-    const one = request('io', mebibytes);
+    const one = sized('io', mebibytes);
     await backend.ensure(one, signal);
     const volume = await backend.attach(one, signal);
     const raw = { path: await diskOfGuest('ssd-c'), atMebibytes: 0 };

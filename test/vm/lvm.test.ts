@@ -5,9 +5,9 @@ import { bytes, MiB } from '../../src/model/bytes.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import { ForeignVolumeError, PoolUnusableError } from '../../src/usecases/ports.ts';
-import { volumeNamed } from '../support/identities.ts';
+import { sized, volumeNamed } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
-import { killedAt, lvmGround, request, type LvmGround } from './lvm-ground.ts';
+import { killedAt, lvmGround, type LvmGround } from './lvm-ground.ts';
 
 const { signal } = new AbortController();
 const lvm = (...args: string[]) => runCommand('lvm', args);
@@ -24,7 +24,7 @@ describe('the lvm backend', () => {
     afterEach(() => ground.empty());
     after(() => ground.cleanUp());
 
-    const one = request('1', 8);
+    const one = sized('1', 8);
 
     it('makes whole volumes or none when it is killed on the way', async () => {
       const killed = killedAt((args) => args.includes('--deltag'));
@@ -38,7 +38,7 @@ describe('the lvm backend', () => {
     });
 
     it('finishes an adoption that was cut off before the name was changed', async () => {
-      const two = request('2', 8);
+      const two = sized('2', 8);
       await ground.open().ensure(one, signal);
       const killed = killedAt((args) => args[0] === 'lvrename');
       await rejection(ground.open({}, { run: killed }).adopt(one, two, signal));
@@ -65,7 +65,7 @@ describe('the lvm backend', () => {
         () => backend.attach(one, signal),
         () => backend.remove(one, 'zero', signal),
         () => backend.removeStray(one.name, 'zero', signal),
-        () => backend.adopt(request('2', 8), one, signal),
+        () => backend.adopt(sized('2', 8), one, signal),
       ]) {
         expect(await rejection(call())).to.be.instanceOf(ForeignVolumeError);
       }
@@ -121,9 +121,9 @@ describe('the lvm backend', () => {
       const { largest, free } = await backend.usage(signal);
       expect({ largest, free }).to.deep.equal({ largest: 96 * MiB, free: 144 * MiB });
 
-      const tooBig = await rejection(backend.ensure(request('1', 97), signal));
+      const tooBig = await rejection(backend.ensure(sized('1', 97), signal));
       expect(tooBig).to.be.instanceOf(NoSpaceError);
-      await backend.ensure(request('1', 96), signal);
+      await backend.ensure(sized('1', 96), signal);
       expect((await backend.usage(signal)).allocated).to.equal(largest);
     });
 
@@ -134,7 +134,7 @@ describe('the lvm backend', () => {
       expect(largest).to.equal(96 * MiB);
       expect(ground.plan(lvmOptions).allocatedFor(bytes(47 * MiB))).to.equal(largest);
 
-      await backend.ensure(request('1', 47), signal);
+      await backend.ensure(sized('1', 47), signal);
       const { allocated, volumes } = await backend.usage(signal);
       expect(allocated).to.equal(largest);
       expect(volumes).to.deep.equal([volumeNamed('1').name]);
@@ -153,7 +153,7 @@ describe('the lvm backend', () => {
         await writeFile(path, 'kept', { flag: 'r+' });
         const handle = await open(path, 'r+');
         try {
-          const grown = await backend.grow(request('1', 20), signal);
+          const grown = await backend.grow(sized('1', 20), signal);
           expect(grown.bytes).to.be.at.least(20 * MiB);
           await handle.write('end', 20 * MiB - 3);
           await handle.sync();
@@ -172,13 +172,13 @@ describe('the lvm backend', () => {
 
       it('promises more than there is, warns when it fills, and stops promising in time', async () => {
         const backend = ground.open(options);
-        await backend.ensure(request('1', 60), signal);
+        await backend.ensure(sized('1', 60), signal);
         const before = await backend.usage(signal);
         expect(before).to.include({ total: 128 * MiB, allocated: 60 * MiB, free: 68 * MiB });
         expect(before.thin).to.include({ physical: 64 * MiB, committed: 60 * MiB, overcommit: 2 });
         expect(before.warnings).to.equal(undefined);
 
-        const path = await backend.attach(request('1', 60), signal);
+        const path = await backend.attach(sized('1', 60), signal);
         const fill = (mebibytes: number) =>
           runCommand('dd', [
             'if=/dev/urandom',
@@ -196,12 +196,12 @@ describe('the lvm backend', () => {
         const full = await backend.usage(signal);
         expect(full).to.include({ free: 0, largest: 0 });
         expect(full.warnings?.join()).to.include('90%');
-        const error = await rejection(backend.ensure(request('2', 1), signal));
+        const error = await rejection(backend.ensure(sized('2', 1), signal));
         expect(error).to.be.instanceOf(NoSpaceError);
         expect(error.message).to.include('thin pool');
-        expect(await backend.find(request('2', 1), signal)).to.equal(undefined);
+        expect(await backend.find(sized('2', 1), signal)).to.equal(undefined);
 
-        await backend.remove(request('1', 60), 'discard', signal);
+        await backend.remove(sized('1', 60), 'discard', signal);
         expect(await backend.usage(signal)).to.include({ allocated: 0, free: 128 * MiB });
       });
 

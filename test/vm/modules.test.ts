@@ -7,13 +7,14 @@ import { isKnownFilesystem } from '../../src/platform/known-filesystems.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { PoolUnusableError, type StorageBackend } from '../../src/usecases/ports.ts';
 import { diskBytes } from '../guest/disks.ts';
+import { sized } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
 import { blankDisk, diskOfGuest } from './ground.ts';
-import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
+import { lvmGround, type LvmGround } from './lvm-ground.ts';
 import { agentWith, encryptedVolume } from './luks-ground.ts';
 
 const { signal } = new AbortController();
-const one = request('1', 4);
+const one = sized('1', 4);
 const rules = '/etc/modprobe.d/berth-test.conf';
 
 /** The kernel, and programs that load modules, do not find this one from here on. */
@@ -43,10 +44,7 @@ describe('on a node whose kernel lacks a module', () => {
   });
 
   async function expectUnusable(backend: StorageBackend, module: string): Promise<void> {
-    for (const call of [
-      () => backend.usage(signal),
-      () => backend.ensure(request('2', 4), signal),
-    ]) {
+    for (const call of [() => backend.usage(signal), () => backend.ensure(sized('2', 4), signal)]) {
       const error = await rejection(call());
       expect(error.message).to.include(`modprobe ${module}`).and.include('lvm.type');
       expect(error).to.be.instanceOf(PoolUnusableError);

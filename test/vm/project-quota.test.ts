@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bytes, MiB } from '../../src/model/bytes.ts';
+import { MiB } from '../../src/model/bytes.ts';
 import { runCommand } from '../../src/platform/run-command.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
 import { folderGround, type FolderGround } from '../support/folder-pool.ts';
-import { volumeNamed } from '../support/identities.ts';
+import { sized } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
 import { blankDisk, diskOfGuest } from './ground.ts';
 
@@ -18,8 +18,8 @@ for (const [name, { mkfs, remedy }] of Object.entries(filesystems)) {
   describe(`the directory backend on ${name} with project quota`, function () {
     this.timeout(120_000);
     const { signal } = new AbortController();
-    const one = { ...volumeNamed('1'), bytes: bytes(4 * MiB) };
-    const two = { ...volumeNamed('2'), bytes: bytes(8 * MiB) };
+    const one = sized('1', 4);
+    const two = sized('2', 8);
     let ground: FolderGround;
 
     const newGround = async (mountOptions = 'prjquota'): Promise<FolderGround> => {

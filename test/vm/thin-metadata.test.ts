@@ -10,8 +10,9 @@ import { measurePool } from '../../src/usecases/measure-pool.ts';
 import { PoolUnusableError } from '../../src/usecases/ports.ts';
 import { HealthWatch } from '../../src/usecases/watch-health.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { sized } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
-import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
+import { lvmGround, type LvmGround } from './lvm-ground.ts';
 
 const { signal } = new AbortController();
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
@@ -53,7 +54,7 @@ describe('a thin pool whose metadata fills up', function () {
 
   it('warns, refuses before it is full, is unusable when it is, and well once it has more', async () => {
     const backend = ground.open(lvm);
-    const one = request('1', 8);
+    const one = sized('1', 8);
     await backend.ensure(one, signal);
     const path = await backend.attach(one, signal);
     const write = async (text: string, at = 0): Promise<void> => {
@@ -101,7 +102,7 @@ describe('a thin pool whose metadata fills up', function () {
     expect(refusing.thin?.metadataUsedPercent).to.be.within(90, 99);
     expect(refusing).to.include({ healthy: true, free: 0 });
     expect(refusing.warnings?.join()).to.include('from 90% on nothing new is made');
-    expect(await rejection(backend.ensure(request('2', 1), signal))).to.be.instanceOf(NoSpaceError);
+    expect(await rejection(backend.ensure(sized('2', 1), signal))).to.be.instanceOf(NoSpaceError);
     await write('more', 64 * 1024);
 
     await rejection(useMetadata(3000, 100));
@@ -111,8 +112,8 @@ describe('a thin pool whose metadata fills up', function () {
     expect(full.message).to.include('lvextend --poolmetadatasize');
     await untilHealth('suspect ThinPoolFull');
     for (const call of [
-      () => backend.ensure(request('2', 1), signal),
-      () => backend.grow(request('1', 16), signal),
+      () => backend.ensure(sized('2', 1), signal),
+      () => backend.grow(sized('1', 16), signal),
       () => backend.remove(one, 'discard', signal),
     ]) {
       const error = await rejection(call());
@@ -131,7 +132,7 @@ describe('a thin pool whose metadata fills up', function () {
     expect(well.warnings).to.equal(undefined);
     await untilHealth('well');
     await write('again', MiB);
-    await backend.ensure(request('2', 1), signal);
+    await backend.ensure(sized('2', 1), signal);
     await backend.remove(one, 'discard', signal);
     expect((await standing()).volumes).to.equal(1);
   });

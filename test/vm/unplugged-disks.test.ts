@@ -4,15 +4,20 @@ import { writeFile } from 'node:fs/promises';
 import { whyNotBlank } from '../../src/platform/blank.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
-import type { DiskInPool } from '../../src/usecases/ports.ts';
+import {
+  PoolUnusableError,
+  type DiskInPool,
+  type StorageBackend,
+} from '../../src/usecases/ports.ts';
 import { diskBytes } from '../guest/disks.ts';
+import { sized } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
 import { blankDisk, diskOfGuest, plugInDisks, unplugDisk } from './ground.ts';
-import { lvmGround, request, type LvmGround } from './lvm-ground.ts';
+import { lvmGround, type LvmGround } from './lvm-ground.ts';
 
 const { signal } = new AbortController();
-const one = request('1', 8);
-const two = request('2', 8);
+const one = sized('1', 8);
+const two = sized('2', 8);
 type Serial = 'ssd-c' | 'ssd-d';
 
 describe('a disk of a volume group that is unplugged', function () {
@@ -59,6 +64,11 @@ describe('a disk of a volume group that is unplugged', function () {
     };
   const states = (disks: readonly DiskInPool[] = []) => disks.map(({ state }) => state).sort();
 
+  async function readVolume(agent: StorageBackend): Promise<string> {
+    const path = await agent.attach(one, signal);
+    return runCommand('dd', [`if=${path}`, 'bs=4', 'count=1']);
+  }
+
   async function expectMissing(): Promise<void> {
     const agent = await open();
     const { disks, free, warnings } = await agent.usage(signal);
@@ -75,6 +85,15 @@ describe('a disk of a volume group that is unplugged', function () {
     await expectWell();
   }
 
+  /** Follows the words about the disk of the volume, which the group was changed without. */
+  async function getInAgain(): Promise<void> {
+    const { disks = [] } = await (await open()).usage(signal);
+    const back = disks.find(({ state }) => state === 'missing');
+    expect(back?.path).to.equal(await diskOfGuest(holder));
+    const [, command = ''] = /`(vgextend --restoremissing .*)`/.exec(back?.message ?? '') ?? [];
+    await runCommand('lvm', command.split(' '));
+  }
+
   async function expectWell(): Promise<void> {
     const agent = await open();
     const { disks } = await agent.usage(signal);
@@ -82,8 +101,7 @@ describe('a disk of a volume group that is unplugged', function () {
     const { volumes, strays } = await agent.list(signal);
     expect([volumes.map(({ name }) => name), strays]).to.deep.equal([[one.name], []]);
     expect(await ground.volumes()).to.deep.equal([one.name]);
-    const path = await agent.attach(one, signal);
-    expect(await runCommand('dd', [`if=${path}`, 'bs=4', 'count=1'])).to.equal('kept');
+    expect(await readVolume(agent)).to.equal('kept');
     await agent.ensure(two, signal);
   }
 
@@ -92,6 +110,69 @@ describe('a disk of a volume group that is unplugged', function () {
     expect(error.message).to.include('PVs are missing').and.not.include('--config');
     await expectMissing();
     await expectBack();
+  });
+
+  it('while a volume is removed keeps the others, and says how it gets in again', async () => {
+    await (await open()).ensure(two, signal);
+    await (await open(unpluggedBefore('lvremove'))).remove(one, 'discard', signal);
+    expect(await ground.volumes()).to.deep.equal([two.name]);
+    await plugInDisks(holder);
+
+    await getInAgain();
+    await ground.reboot();
+    await (await open()).attach(two, signal);
+  });
+
+  it('belongs to the group when it is back: no volume is removed meanwhile, and all are then', async () => {
+    await ground.reboot();
+    await unplugDisk(other);
+    const error = await rejection((await open()).remove(one, 'discard', signal));
+    expect(error).to.be.instanceOf(PoolUnusableError);
+    expect(error.message).to.include('lacks 1 of its disks');
+    await plugInDisks(other);
+
+    const agent = await open();
+    expect(states((await agent.usage(signal)).disks)).to.deep.equal(['used', 'used']);
+    expect(await readVolume(agent)).to.equal('kept');
+    expect(await agent.remove(one, 'discard', signal)).to.include('discarded');
+    expect(await ground.volumes()).to.deep.equal([]);
+  });
+
+  it('is let go of with its volumes where people say that it is gone for good', async () => {
+    const left = await diskOfGuest(other);
+    await ground.reboot();
+    await unplugDisk(holder);
+    await runCommand('lvm', ['vgreduce', '--removemissing', '--force', 'berth-fast']);
+
+    const agent = await open();
+    expect(await agent.find(one, signal)).to.equal(undefined);
+    expect(await agent.remove(one, 'discard', signal)).to.equal(undefined);
+    await agent.ensure(two, signal);
+    const { disks = [], warnings } = await agent.usage(signal);
+    expect([warnings, disks.find(({ state }) => state === 'used')?.path]).to.deep.equal([
+      undefined,
+      left,
+    ]);
+  });
+
+  it('is in nobody’s way who needs the others, where a volume was left half made', async () => {
+    const dying: RunCommand = (program, args, ...rest) =>
+      args.includes('--deltag')
+        ? Promise.reject(new Error('killed'))
+        : args[0] === 'lvremove'
+          ? Promise.reject(new Error('dead'))
+          : runCommand(program, args, ...rest);
+    await rejection((await open(dying)).ensure(two, signal));
+    expect(await ground.volumes()).to.have.members([one.name, two.name]);
+    await unplugDisk(other);
+
+    const agent = await open();
+    expect(await agent.find(one, signal)).to.include({ name: one.name });
+    await agent.attach(one, signal);
+    expect((await agent.list(signal)).volumes.map(({ name }) => name)).to.deep.equal([one.name]);
+    await plugInDisks(other);
+    await agent.list(signal);
+    expect(await ground.volumes()).to.deep.equal([one.name]);
   });
 
   it('is not replaced by what comes in its place, and volumes on it are not used', async () => {
@@ -114,11 +195,7 @@ describe('a disk of a volume group that is unplugged', function () {
     await unplugDisk(holder);
     await runCommand('lvm', ['lvremove', '-y', 'berth-fast/other']);
     await plugInDisks(holder);
-    const { disks = [] } = await (await open()).usage(signal);
-    const back = disks.find(({ state }) => state === 'missing');
-    expect(back?.path).to.equal(await diskOfGuest(holder));
-    const [, command = ''] = /`(.*)`/.exec(back?.message ?? '') ?? [];
-    await runCommand('lvm', command.split(' '));
+    await getInAgain();
     await expectWell();
   });
 });
