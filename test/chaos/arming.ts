@@ -1,7 +1,4 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-
-import type { ArmedPoint } from '../../src/platform/fault-points.ts';
+import { FaultFolder } from '../support/fault-folder.ts';
 import type { PointPlan } from './plan.ts';
 import type { Supervisor } from './supervisor.ts';
 
@@ -29,7 +26,7 @@ interface Side {
 
 /** Arms the fault points of the plan, one after another, and hears which were hit and by whom. */
 export class ArmingDesk {
-  readonly #directory: string;
+  readonly #faults: FaultFolder;
   readonly #supervisor: Supervisor;
   readonly #nextTurn: () => readonly PointPlan[];
   readonly #sides: Readonly<Record<PointPlan['side'], Side>> = {
@@ -44,11 +41,10 @@ export class ArmingDesk {
   /** Per point how often it was hit. */
   readonly hits = new Map<string, number>();
 
-  constructor(directory: string, supervisor: Supervisor, nextTurn: () => readonly PointPlan[]) {
-    this.#directory = directory;
+  constructor(faults: FaultFolder, supervisor: Supervisor, nextTurn: () => readonly PointPlan[]) {
+    this.#faults = faults;
     this.#supervisor = supervisor;
     this.#nextTurn = nextTurn;
-    makeFaultFolders(directory);
     this.#timer = setInterval(() => this.#tick(), 25);
   }
 
@@ -118,11 +114,7 @@ export class ArmingDesk {
     this.#count += 1;
     const id = `a${this.#count}`;
     const { point, fault, passing } = plan;
-    const content: ArmedPoint = { id, fault, passing };
-    const fresh = join(this.#directory, id);
-    // Whole or not at all: a reader may come at any moment.
-    writeFileSync(fresh, JSON.stringify(content));
-    renameSync(fresh, this.#fileOf(point));
+    this.#faults.arm(point, { id, fault, passing });
     this.#known.set(id, plan);
     side.armed.set(id, { plan, tries, at: performance.now() });
   }
@@ -130,21 +122,14 @@ export class ArmingDesk {
   #disarm(id: string, side: Side): void {
     const point = side.armed.get(id)?.plan.point;
     side.armed.delete(id);
-    if (point !== undefined) rmSync(this.#fileOf(point), { force: true });
-  }
-
-  #fileOf(point: string): string {
-    return join(this.#directory, 'armed', point);
+    if (point !== undefined) this.#faults.disarm(point);
   }
 
   #collect(): void {
-    const folder = join(this.#directory, 'taken');
-    for (const name of readdirSync(folder)) {
-      const [id = '', pid = ''] = name.split('.');
-      rmSync(join(folder, name));
+    for (const { id, pid } of this.#faults.collect()) {
       Object.values(this.#sides).forEach(({ armed }) => armed.delete(id));
       const plan = this.#known.get(id);
-      if (plan !== undefined) this.#taken(plan, Number(pid));
+      if (plan !== undefined) this.#taken(plan, pid);
     }
   }
 
@@ -154,8 +139,4 @@ export class ArmingDesk {
     if (fault === 'kill') this.#supervisor.killed(role, forMs);
     if (fault === 'pause' && role !== undefined) this.#supervisor.paused(role, forMs);
   }
-}
-
-export function makeFaultFolders(directory: string): void {
-  for (const folder of ['armed', 'taken']) mkdirSync(join(directory, folder), { recursive: true });
 }

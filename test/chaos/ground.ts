@@ -8,8 +8,7 @@ import { startCluster } from '../cluster/start-cluster.ts';
 import { Installation } from '../support/installation.ts';
 import { Kube } from '../support/kube.ts';
 import { MiB, storageClass, storagePool } from '../support/objects.ts';
-import { faultDirectoryVariable } from '../../src/commands/fault-steps.ts';
-import { makeFaultFolders } from './arming.ts';
+import { FaultFolder } from '../support/fault-folder.ts';
 import type { Places } from './world.ts';
 
 /** All that a run needs, up and ready. */
@@ -19,7 +18,7 @@ export interface Ground {
   readonly classes: readonly string[];
   /** By role. */
   readonly programs: ReadonlyMap<string, Program>;
-  readonly faultDirectory: string;
+  readonly faults: FaultFolder;
 }
 
 const nodes = ['n1', 'n2', 'n3'];
@@ -53,9 +52,8 @@ export async function openGround(): Promise<Ground> {
 async function equip(cluster: Cluster, gates: readonly string[]): Promise<Ground> {
   const berth = await Installation.on(cluster);
   const kube = new Kube(cluster);
-  const faultDirectory = join(cluster.dir, 'faults');
-  makeFaultFolders(faultDirectory);
-  const env = { [faultDirectoryVariable]: faultDirectory };
+  const faults = new FaultFolder(join(cluster.dir, 'faults'));
+  const { env } = faults;
   await cluster.addHollowNodes(nodes);
   const control = await berth.startControl({ flags: controlFlags, env, name: 'control-one' });
   const second = await berth.startControl({ flags: controlFlags, env, name: 'control-two' });
@@ -104,6 +102,6 @@ async function equip(cluster: Cluster, gates: readonly string[]): Promise<Ground
     places: { nodes, pools, folder: (node, path) => berth.hollowFolder(node, path) },
     classes: classes.map(({ metadata }) => metadata.name),
     programs: new Map(programs.map((program) => [program.spec.role, program])),
-    faultDirectory,
+    faults,
   };
 }

@@ -95,7 +95,7 @@ class Run {
     this.#supervisor = new Supervisor(ground.programs);
     const { seed, say } = options;
     this.#plan = new Plan({ seed, roundMs, roles: weights, points, classes: ground.classes });
-    this.#desk = new ArmingDesk(ground.faultDirectory, this.#supervisor, () => {
+    this.#desk = new ArmingDesk(ground.faults, this.#supervisor, () => {
       const turn = this.#plan.nextTurn();
       say(describeTurn(turn));
       return turn;

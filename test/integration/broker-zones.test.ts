@@ -1,12 +1,11 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { InstanceVolume, Progress, Wants } from '../../src/broker/instance.ts';
-import type { PersistentVolumeClaim, Pod } from '../../src/kube/objects.ts';
+import type { Pod } from '../../src/kube/objects.ts';
 import { bytes } from '../../src/model/bytes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
-import { waitFor } from '../cluster/wait.ts';
+import { FaultFolder } from '../support/fault-folder.ts';
 import { Installation, type BrokerRole } from '../support/installation.ts';
 import { Instances } from '../support/instances.ts';
 import { Kube } from '../support/kube.ts';
@@ -27,7 +26,7 @@ describe('a set of volumes over zones', function () {
   let kube: Kube;
   let instances: Instances;
   let broker: BrokerRole;
-  let faults: string;
+  let faults: FaultFolder;
 
   before(async function () {
     needLoopDevices(this);
@@ -42,13 +41,12 @@ describe('a set of volumes over zones', function () {
     await kube.create(storagePool('fast', '100Mi'));
     await kube.create(storageClass('fast', { pool: 'fast' }));
     await berth.poolsReported('fast', nodes);
-    faults = join(cluster.dir, 'faults');
-    ['armed', 'taken'].forEach((one) => mkdirSync(join(faults, one), { recursive: true }));
+    faults = new FaultFolder(join(cluster.dir, 'faults'));
     broker = await berth.startBroker(
       { services: [] },
       {
         flags: ['--plain-http', '--placeholder-scheduler', 'berth-scheduler'],
-        env: { BERTH_FAULT_POINTS: faults },
+        env: faults.env,
       },
     );
   });
@@ -63,10 +61,8 @@ describe('a set of volumes over zones', function () {
         ...objects.map(({ metadata }) => metadata?.name ?? '').filter((name) => isHog(name)),
       );
     }
-    const all = await instances.list();
-    await Promise.all(all.map(({ instance }) => instances.deprovision(instance.id)));
-    await Promise.all(all.map(({ instance }) => instances.gone(instance.id)));
-    await nothingLeft();
+    await instances.removeAll();
+    await kube.nothingLeft();
   });
 
   async function enterZone(zone: string): Promise<void> {
@@ -75,12 +71,6 @@ describe('a set of volumes over zones', function () {
 
   async function leaveZone(zone: string): Promise<void> {
     await cluster.kubectl(['label', 'nodes', ...(zones[zone] ?? []), `${zoneLabel}-`]);
-  }
-
-  async function nothingLeft(): Promise<void> {
-    await kube.noVolumesLeft();
-    expect(await kube.list<PersistentVolumeClaim>('PersistentVolumeClaim')).to.deep.equal([]);
-    expect(await kube.list<Pod>('Pod')).to.deep.equal([]);
   }
 
   /** Takes room on nodes without the broker: by the node, how much in MiB. */
@@ -181,14 +171,9 @@ describe('a set of volumes over zones', function () {
   });
 
   it('is given back when a zone fills while it is being made', async () => {
-    const point = 'broker.make-placeholder.before';
-    const armed = { id: 'filling', fault: 'pause', passing: 1 };
-    writeFileSync(join(faults, 'armed', point), JSON.stringify(armed));
+    faults.arm('broker.make-placeholder.before', { id: 'filling', fault: 'pause' });
     await provision('set');
-    const isPaused = (file: string): boolean => file.startsWith('filling.');
-    await waitFor('the pause', async () => readdirSync(join(faults, 'taken')).some(isPaused), {
-      ...{ timeoutMs: 30_000, intervalMs: 20 },
-    });
+    await faults.reached('filling');
     // Claims are there, and nobody has been asked for places.
     await fill({ 'west-1': 90, 'west-2': 90 });
     broker.program.signal('SIGCONT');

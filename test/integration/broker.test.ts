@@ -1,4 +1,3 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Wants } from '../../src/broker/instance.ts';
@@ -10,6 +9,7 @@ import { bytes } from '../../src/model/bytes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { FaultFolder } from '../support/fault-folder.ts';
 import { Installation, type BrokerRole } from '../support/installation.ts';
 import { Instances } from '../support/instances.ts';
 import { Kube } from '../support/kube.ts';
@@ -25,7 +25,7 @@ describe('the working half of the broker', function () {
   let kube: Kube;
   let instances: Instances;
   let broker: BrokerRole;
-  let faults: string;
+  let faults: FaultFolder;
   const nodes = ['b1', 'b2', 'b3'];
 
   before(async function () {
@@ -47,15 +47,12 @@ describe('the working half of the broker', function () {
     await cluster.kubectl(['label', 'nodes', 'b1', 'b2', 'many=yes']);
     await Promise.all(Object.keys(sizes).map((pool) => berth.poolsReported(pool, ['b1', 'b2'])));
     await berth.poolsReported('fast', nodes);
-    faults = join(cluster.dir, 'faults');
-    for (const folder of ['armed', 'taken']) {
-      mkdirSync(join(faults, folder), { recursive: true });
-    }
+    faults = new FaultFolder(join(cluster.dir, 'faults'));
     broker = await berth.startBroker(
       { services: [] },
       {
         flags: ['--plain-http', '--placeholder-scheduler', schedulerName],
-        env: { BERTH_FAULT_POINTS: faults },
+        env: faults.env,
       },
     );
   });
@@ -70,18 +67,9 @@ describe('the working half of the broker', function () {
       );
       await kube.delete(kind, ...others.map(({ metadata }) => metadata?.name ?? ''));
     }
-    for (const { instance } of await instances.list()) {
-      await instances.deprovision(instance.id);
-    }
-    await Promise.all((await instances.list()).map(({ instance }) => instances.gone(instance.id)));
-    await nothingLeft();
+    await instances.removeAll();
+    await kube.nothingLeft();
   });
-
-  async function nothingLeft(): Promise<void> {
-    await kube.noVolumesLeft();
-    expect(await kube.list<PersistentVolumeClaim>('PersistentVolumeClaim')).to.deep.equal([]);
-    expect(await kube.list<Pod>('Pod')).to.deep.equal([]);
-  }
 
   async function provisionAll(count: number, wants: Partial<Wants>): Promise<readonly string[]> {
     const ids = Array.from({ length: count }, (_, i) => `many-${i}`);
@@ -133,7 +121,7 @@ describe('the working half of the broker', function () {
       .and.match(/b2 has 9Mi of 100Mi free in fast/);
     await kube.delete('Pod', 'hog');
     await kube.delete('PersistentVolumeClaim', 'hog');
-    await nothingLeft();
+    await kube.nothingLeft();
   });
 
   const block = { volumeMode: 'Block', bytes: bytes(MiB) } as const;
@@ -221,7 +209,7 @@ describe('the working half of the broker', function () {
         await instances.deprovision('used');
       }
       await instances.gone('used');
-      await nothingLeft();
+      await kube.nothingLeft();
     });
   }
 
@@ -270,7 +258,7 @@ describe('the working half of the broker', function () {
     await cluster.kubectl(['delete', 'bi', instanceName('by-hand'), '--wait=false']);
 
     await instances.gone('by-hand');
-    await nothingLeft();
+    await kube.nothingLeft();
   });
 
   it('goes on when the API server is back', async () => {
@@ -292,8 +280,7 @@ describe('the working half of the broker', function () {
   const steps = [...Object.values(brokerSteps.instances), ...Object.values(brokerSteps.parts)];
   for (const point of steps.flatMap(pointsOf)) {
     it(`leaves nothing half done although ${point} is the end of the process`, async () => {
-      const armed = { id: point, fault: 'kill', passing: 1 };
-      writeFileSync(join(faults, 'armed', point), JSON.stringify(armed));
+      faults.arm(point);
       const died = dieAndReturn(point);
       const retainMs = point.includes('retain') ? 100 : 0;
       const set = { count: 2, bytes: bytes(2 * MiB), retainMs };
@@ -306,14 +293,13 @@ describe('the working half of the broker', function () {
       await instances.deprovision('set');
       await instances.gone('set');
       await died;
-      await nothingLeft();
+      await kube.nothingLeft();
     });
   }
 
   it('starts anew elsewhere when a node is lost on the way', async () => {
     // At the third look both volumes are there, and nobody was told.
-    const armed = { id: 'lost', fault: 'pause', passing: 3 };
-    writeFileSync(join(faults, 'armed', 'broker.read-parts.before'), JSON.stringify(armed));
+    faults.arm('broker.read-parts.before', { id: 'lost', fault: 'pause', passing: 3 });
     await instances.provision('set', { count: 2 });
     const found = await waitFor(
       'two volumes that nobody was told of',
@@ -324,7 +310,7 @@ describe('the working half of the broker', function () {
       },
       soon,
     );
-    await waitFor('the pause', async () => readdirSync(join(faults, 'taken')).some(isLost), soon);
+    await faults.reached('lost');
     const [lost] = found;
     const node = lost?.spec.node ?? '';
     await cluster.kill(`agent-${node}`);
@@ -341,8 +327,6 @@ describe('the working half of the broker', function () {
     await cluster.restart(`agent-${node}`);
     await kube.gone('LocalVolume', lost?.metadata.name ?? '');
   });
-
-  const isLost = (file: string): boolean => file.startsWith('lost.');
 
   async function isNotReady(name: string): Promise<boolean> {
     const { status } = await kube.get<Node>('Node', name);

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalVolumeObject } from '../../src/kube/custom-objects.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../src/kube/objects.ts';
@@ -7,6 +6,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { HollowPool } from '../support/hollow-pool.ts';
+import { FaultFolder } from '../support/fault-folder.ts';
 import { Installation, type Role } from '../support/installation.ts';
 import { Kube } from '../support/kube.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
@@ -21,17 +21,14 @@ describe('a claim that asks for more', function () {
   let disks: HollowPool;
   let control: Role;
   let agent: Role;
-  let faults: string;
+  let faults: FaultFolder;
 
   before(async function () {
     needLoopDevices(this);
     cluster = await startCluster();
     kube = new Kube(cluster);
-    faults = join(cluster.dir, 'faults');
-    for (const folder of ['armed', 'taken']) {
-      mkdirSync(join(faults, folder), { recursive: true });
-    }
-    const env = { BERTH_FAULT_POINTS: faults };
+    faults = new FaultFolder(join(cluster.dir, 'faults'));
+    const { env } = faults;
     const berth = await Installation.on(cluster);
     disks = new HollowPool(berth, kube, 'h1');
     await cluster.addHollowNodes(['h1'], { labels: { 'kubernetes.io/hostname': 'h1' } });
@@ -113,8 +110,7 @@ describe('a claim that asks for more', function () {
 
   /** @returns when the role has ended there */
   const dieAt = (point: string, role: () => Role) => {
-    const armed = { id: point, fault: 'kill', passing: 1 };
-    writeFileSync(join(faults, 'armed', point), JSON.stringify(armed));
+    faults.arm(point);
     return waitFor(`the end at ${point}`, async () => !role().program.running, soon);
   };
 

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LocalVolumeObject } from '../../src/kube/custom-objects.ts';
 import type { PersistentVolumeClaim } from '../../src/kube/objects.ts';
@@ -9,6 +8,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { startCluster } from '../cluster/start-cluster.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { HollowPool } from '../support/hollow-pool.ts';
+import { FaultFolder } from '../support/fault-folder.ts';
 import { Installation, type Role } from '../support/installation.ts';
 import { Kube } from '../support/kube.ts';
 import { needLoopDevices } from '../support/loop-pool.ts';
@@ -22,16 +22,13 @@ describe('the filesystem of a new volume', function () {
   let kube: Kube;
   let disks: HollowPool;
   let agent: Role;
-  let faults: string;
+  let faults: FaultFolder;
 
   before(async function () {
     needLoopDevices(this);
     cluster = await startCluster();
     kube = new Kube(cluster);
-    faults = join(cluster.dir, 'faults');
-    for (const folder of ['armed', 'taken']) {
-      mkdirSync(join(faults, folder), { recursive: true });
-    }
+    faults = new FaultFolder(join(cluster.dir, 'faults'));
     const berth = await Installation.on(cluster);
     disks = new HollowPool(berth, kube, 'h1');
     await cluster.addHollowNodes(['h1'], { labels: { 'kubernetes.io/hostname': 'h1' } });
@@ -40,7 +37,7 @@ describe('the filesystem of a new volume', function () {
     await kube.create(storageClass('xfs', { pool: 'fast', fsType: 'xfs' }));
     await kube.create(storageClass('made', { pool: 'fast', mkfsOptions: '-I 512 -m 2' }));
     await berth.startControl();
-    agent = await berth.startHollowAgent('h1', { env: { BERTH_FAULT_POINTS: faults } });
+    agent = await berth.startHollowAgent('h1', { env: faults.env });
     await berth.poolsReported('fast', ['h1']);
   });
 
@@ -76,8 +73,7 @@ describe('the filesystem of a new volume', function () {
 
   /** @returns when the agent has ended there */
   const dieAt = (point: string) => {
-    const armed = { id: point, fault: 'kill', passing: 1 };
-    writeFileSync(join(faults, 'armed', point), JSON.stringify(armed));
+    faults.arm(point);
     return waitFor(`the end at ${point}`, async () => !agent.program.running, soon);
   };
 

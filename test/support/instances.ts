@@ -46,6 +46,12 @@ export class Instances {
     }
   }
 
+  async removeAll(): Promise<void> {
+    const ids = (await this.list()).map(({ instance }) => instance.id);
+    await Promise.all(ids.map((id) => this.deprovision(id)));
+    await Promise.all(ids.map((id) => this.gone(id)));
+  }
+
   async read(id: string): Promise<StoredInstance> {
     const stored = await this.#store.get(id);
     if (!stored) {

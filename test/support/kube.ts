@@ -187,6 +187,17 @@ export class Kube {
     });
   }
 
+  /** Waits until all volumes are gone, and is sure that all pods and claims are. */
+  async nothingLeft(): Promise<void> {
+    await this.noVolumesLeft();
+    const claims = await this.list<KubeObject>('PersistentVolumeClaim');
+    const pods = await this.list<KubeObject>('Pod');
+    const left = [...claims, ...pods].map((one) => one.metadata?.name ?? '');
+    if (left.length > 0) {
+      throw new Error(`left over: ${left.join(', ')}`);
+    }
+  }
+
   /** Deletes all pods and claims, and waits until every pool of these nodes is empty again. */
   async clearAway(pools: Readonly<Record<string, readonly string[]>>): Promise<void> {
     for (const kind of ['Pod', 'PersistentVolumeClaim']) {
