@@ -15,7 +15,6 @@ import { ForeignVolumeError, type StorageBackend } from '../../src/usecases/port
 import { dyingRun } from '../support/dying-run.ts';
 import { loopGround, type LoopGround } from '../support/loop-pool.ts';
 import { rejection } from '../support/rejection.ts';
-import { lvmGround } from './lvm-ground.ts';
 import {
   agentWith,
   closeAll,
@@ -452,35 +451,5 @@ describe('an encrypted volume', () => {
       const device = await plain.attach({ name: heir.name, volumeUid: heir.uid }, signal);
       expect((await readAt(device, text.length, 8 * MiB)).toString()).to.equal(text);
     });
-  });
-});
-
-describe('an encrypted logical volume', () => {
-  it('is made, opened after a reboot, and erased', async () => {
-    const ground = await lvmGround();
-    const volume = encryptedVolume('logical');
-    const identity = { name: volume.name, volumeUid: volume.uid };
-    const agent = agentWith(ground.runDir);
-    try {
-      await ground.makeGroup({ 'ssd-a': 128 });
-      const plain = ground.open();
-      const fresh = agent.ofVolume(volume, plain);
-      await fresh.ensure({ ...identity, bytes: volume.spec.bytes }, signal);
-      const path = await fresh.attach(identity, signal);
-      await writeAt(path, text, 8 * MiB);
-      const { devices } = await deviceChains().below(path);
-      expect(devices.filter(({ isDisk }) => isDisk)).to.have.length(1);
-      await closeAll();
-      await ground.reboot();
-
-      const made = agent.ofVolume(inUse(volume), ground.open());
-      expect(await made.attach(identity, signal)).to.equal(path);
-      expect((await readAt(path, text.length, 8 * MiB)).toString()).to.equal(text);
-      expect(await made.remove(identity, 'discard', signal)).to.contain('keys destroyed');
-      expect(await ground.volumes()).to.deep.equal([]);
-    } finally {
-      await closeAll();
-      await ground.cleanUp();
-    }
   });
 });
