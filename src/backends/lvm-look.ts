@@ -40,6 +40,8 @@ export interface LogicalVolume {
   /** In LVM's words; empty while all is well. */
   readonly status: string;
   readonly needsCheck: boolean;
+  /** The kernel's names of disks that it leads to and that are gone, where that was looked for. */
+  readonly lost?: readonly string[];
 }
 
 type Row = Readonly<Record<string, string>>;

@@ -1,26 +1,39 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { ifThere } from '../platform/files.ts';
+import { lostBelow } from '../platform/lost-below.ts';
 import type { LvmOptions } from './lvm-options.ts';
 import { thinPoolName } from './lvm-thin.ts';
 
 /**
  * What changes whenever the numbers of a pool may, beside the devices that the kernel has: how much
  * has been written to and discarded from its thin pool. Starts no program.
+ *
+ * @throws Error while one of its volumes leads to a disk that is gone: nothing tells when its pod has ended
  */
 export async function signsOfGroup({ layout }: LvmOptions, groupName: string): Promise<string> {
-  if (layout.type !== 'thin') {
-    return '';
-  }
-  const name = `${mapped(groupName)}-${mapped(thinPoolName)}_tdata\n`;
-  const known = await readdir('/sys/block');
-  for (const kname of known.filter((each) => each.startsWith('dm-'))) {
-    if ((await ifThere(readFile(`/sys/block/${kname}/dm/name`, 'utf8'))) === name) {
-      return writtenAndDiscarded(
-        (await ifThere(readFile(`/sys/block/${kname}/stat`, 'utf8'))) ?? '',
-      );
+  const prefix = `${mapped(groupName)}-`;
+  const thinData = `${prefix}${mapped(thinPoolName)}_tdata`;
+  let signs = '';
+  for (const kname of (await readdir('/sys/block')).filter((each) => each.startsWith('dm-'))) {
+    const read = async (file: string): Promise<string> =>
+      (await ifThere(readFile(`/sys/block/${kname}/${file}`, 'utf8'))) ?? '';
+    const name = (await read('dm/name')).trim();
+    // A hyphen in the name of another group is two here.
+    if (name.startsWith(prefix) && !name.startsWith(`${prefix}-`)) {
+      await refuseLost(kname);
+    }
+    if (layout.type === 'thin' && name === thinData) {
+      signs = writtenAndDiscarded(await read('stat'));
     }
   }
-  return '';
+  return signs;
+}
+
+async function refuseLost(kname: string): Promise<void> {
+  const lost = await lostBelow(kname);
+  if (lost.length > 0) {
+    throw new Error(`${kname} leads to ${lost.join(', ')}, which is gone`);
+  }
 }
 
 /** Of the kernel's Documentation/block/stat.rst: the sectors of both, from the fields 7 and 14. */

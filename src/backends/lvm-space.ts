@@ -2,6 +2,7 @@ import { bytes, formatBytes, minusBytes, sumBytes, type Bytes } from '../model/b
 import { NoSpaceError } from '../model/errors.ts';
 import { isReadOnly, judgeLvm, type LvmState } from '../model/lvm-state.ts';
 import { PoolUnusableError, type PoolUsage, type ThinUsage } from '../usecases/ports.ts';
+import type { SettledGroup } from './lvm-group.ts';
 import type { Group, LogicalVolume } from './lvm-look.ts';
 import type { Layout, LvmOptions } from './lvm-options.ts';
 import type { ThinOptions } from './lvm-thin-options.ts';
@@ -27,6 +28,18 @@ export function measure(group: Group, pool: string, { layout }: LvmOptions): Roo
 function devicesOf({ disks }: Group, thinPool: LogicalVolume | undefined): readonly string[] {
   const there = disks.flatMap(({ path, isMissing }) => (isMissing ? [] : [path]));
   return thinPool?.isActive === true ? [...there, thinPool.path] : there;
+}
+
+/** All that is told of a pool. */
+export function usageOf(
+  { group, disks }: SettledGroup,
+  pool: string,
+  options: LvmOptions,
+): PoolUsage {
+  const room = group ? measure(group, pool, options) : emptyUsage;
+  const ill = group ? illVolumes(group, pool).filter((each) => each !== room.problem) : [];
+  const warnings = [...(room.warnings ?? []), ...ill];
+  return { ...room, ...(disks && { disks }), ...(warnings.length > 0 && { warnings }) };
 }
 
 /** A volume group that lacks a disk cannot be changed. */

@@ -30,8 +30,9 @@ import {
   whyNotEither,
   type LvmOptions,
 } from './lvm-options.ts';
+import { leadAllBack, leadBack } from './lvm-refresh.ts';
 import { lvmRunner } from './lvm-run.ts';
-import { emptyUsage, illVolumes, measure, noSpace, whyNothingRemoved } from './lvm-space.ts';
+import { emptyUsage, measure, noSpace, usageOf, whyNothingRemoved } from './lvm-space.ts';
 import { signsOfGroup } from './lvm-signs.ts';
 import { ownVolume, recognise, recogniseAll, type OwnVolume } from './lvm-volumes.ts';
 import { once } from './shared/once.ts';
@@ -98,11 +99,9 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   }
 
   async function usage(signal: AbortSignal): Promise<PoolUsage> {
-    const { group, disks } = await pooled.settle(await pooled.look(), signal);
-    const room = measured(group);
-    const ill = group ? illVolumes(group, pool).filter((each) => each !== room.problem) : [];
-    const warnings = [...(room.warnings ?? []), ...ill];
-    return { ...room, ...(disks && { disks }), ...(warnings.length > 0 && { warnings }) };
+    const settled = await pooled.settle(await pooled.look(), signal);
+    const group = settled.group && (await leadAllBack(changeIn(settled.group), settled.group));
+    return usageOf({ ...settled, group }, pool, options);
   }
 
   async function list(): Promise<PoolInventory> {
@@ -158,6 +157,7 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     await tidied.done();
     const { group, found } = await existing(identity);
     await activate(changeIn(group), found.lv);
+    await leadBack(changeIn(group), found.lv);
     await ensureLink(link(identity.name), found.lv.path);
     return link(identity.name);
   }

@@ -12,15 +12,20 @@ export interface LvmState {
   readonly needsCheck: boolean;
   /** The part of its metadata that a thin pool has in use, 0 to 1; missing where nobody can tell. */
   readonly metadataUsed?: number | undefined;
+  /** The kernel's names of disks that it leads to and that are gone, though LVM may see them under other names. */
+  readonly lost?: readonly string[];
 }
 
 export type LvmReason = Extract<TroubleReason, 'LvmFailed' | 'LvmDegraded' | 'ThinPoolFull'>;
 export const lvmReasons: readonly LvmReason[] = ['LvmFailed', 'LvmDegraded', 'ThinPoolFull'];
 
+export interface LvmTrouble {
+  readonly reason: LvmReason;
+  readonly message: string;
+}
+
 /** @returns nothing for what is well */
-export function judgeLvm(
-  state: LvmState,
-): { readonly reason: LvmReason; readonly message: string } | undefined {
+export function judgeLvm(state: LvmState): LvmTrouble | undefined {
   const { name, status, needsCheck } = state;
   if (isOutOfMetadata(state)) {
     return { reason: 'ThinPoolFull', message: `LVM says of ${name}: ${fullMetadata(state)}` };
@@ -30,8 +35,33 @@ export function judgeLvm(
     return { reason: 'LvmFailed', message };
   }
   const isWell = status === '' || status === 'writemostly';
-  const [reason, advice] = isWell ? [] : meaningOf(state);
-  return reason && { reason, message: `LVM says of ${name}: ${status}; ${advice}` };
+  if (isWell) {
+    return judgeLost(state);
+  }
+  const [reason, advice] = meaningOf(state);
+  return { reason, message: `LVM says of ${name}: ${status}; ${advice}` };
+}
+
+/** LVM sees a disk that is back, and not that its volumes do not lead there. */
+function judgeLost({ name, layout, lost = [] }: LvmState): LvmTrouble | undefined {
+  if (lost.length === 0) {
+    return undefined;
+  }
+  const where = `${name} still leads to ${lost.join(', ')}, which is gone`;
+  const refresh = `\`lvchange --refresh ${name}\``;
+  if (isRedundant(layout)) {
+    const message = `${where}, and to a copy that is there: ${refresh} leads it to the disk again, if that is back`;
+    return { reason: 'LvmDegraded', message };
+  }
+  const remedy = layout.includes('thin')
+    ? 'end the pods of all volumes in its thin pool, and restart the node'
+    : 'end its pod, and it is led to the disk again, if that is back';
+  return { reason: 'LvmFailed', message: `${where}: ${remedy}` };
+}
+
+/** All kinds of RAID but 0 can do without a disk, and those that cannot say so with another word. */
+function isRedundant(layout: string): boolean {
+  return /\braid[14-9]/.test(layout) || layout.includes('mirror');
 }
 
 /** Such a thin pool takes no writes to new places, makes no volume, and gives none back. */
@@ -54,12 +84,10 @@ export function isReadOnly(state: LvmState): boolean {
 }
 
 function meaningOf({ name, layout, status }: LvmState): readonly [LvmReason, string] {
-  // All kinds of RAID but 0 can do without a disk, and those that cannot say so with another word.
-  const isRedundant = /\braid[14-9]/.test(layout) || layout.includes('mirror');
   const repair = `\`lvconvert --repair ${name}\` makes the missing copy anew`;
   switch (status) {
     case 'partial':
-      return isRedundant
+      return isRedundant(layout)
         ? ['LvmDegraded', `one of its disks is missing; ${repair}`]
         : ['LvmFailed', 'one of its disks is missing, and with it a part of the data'];
     case 'refresh needed':

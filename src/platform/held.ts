@@ -10,7 +10,7 @@ import { errorCode, ifThere } from './files.ts';
  * @throws Error while anybody uses the device so
  */
 export async function refuseIfHeld(path: string): Promise<void> {
-  const holders = (await ifThere(readdir(`/sys/class/block/${basename(path)}/holders`))) ?? [];
+  const holders = await holdersOf(basename(path));
   if (holders.length > 0) {
     throw new Error(`${path} is in use by ${holders.join(', ')}`);
   }
@@ -23,4 +23,24 @@ export async function refuseIfHeld(path: string): Promise<void> {
     }
     throw error;
   }
+}
+
+/**
+ * Whether anybody uses a device, or one that is made of it, such as an encrypted volume.
+ *
+ * @param name - the kernel's, such as `dm-3`
+ */
+export async function isUsed(name: string): Promise<boolean> {
+  const holders = await holdersOf(name);
+  if (holders.length > 0) {
+    return (await Promise.all(holders.map(isUsed))).some(Boolean);
+  }
+  return refuseIfHeld(`/dev/${name}`).then(
+    () => false,
+    () => true,
+  );
+}
+
+async function holdersOf(name: string): Promise<readonly string[]> {
+  return (await ifThere(readdir(`/sys/class/block/${name}/holders`))) ?? [];
 }

@@ -24,7 +24,7 @@ export interface OpenOptions {
 /** Pools of LVM on the disks of the guest. Its volume group `guest` has extents of 1 MiB. */
 export interface LvmGround {
   readonly runDir: string;
-  plan(lvm?: Readonly<Record<string, unknown>>): DeclaredPool;
+  plan(lvm?: Readonly<Record<string, unknown>>, devices?: DeviceSelector): DeclaredPool;
   /** As a new agent would open it. */
   open(lvm?: Readonly<Record<string, unknown>>, options?: OpenOptions): StorageBackend;
   /** Makes the volume group `guest` of parts of disks, in MiB. */
@@ -67,7 +67,7 @@ export async function lvmGround(): Promise<LvmGround> {
 
   return {
     runDir,
-    plan: (lvm) => plan(lvm),
+    plan,
     open: (lvm, { run = runCommand, hasVolumes = false, devices } = {}) =>
       plan(lvm, devices).open({
         ...{ pool: 'fast', runDir, run, inTurn },

@@ -1,8 +1,10 @@
 import { expect } from 'chai';
-import { writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open as openFile, writeFile } from 'node:fs/promises';
 
 import { whyNotBlank } from '../../src/platform/blank.ts';
 import { runCommand, type RunCommand } from '../../src/platform/run-command.ts';
+import { MiB } from '../../src/model/bytes.ts';
 import { NoSpaceError } from '../../src/model/errors.ts';
 import {
   PoolUnusableError,
@@ -13,6 +15,7 @@ import { diskBytes } from '../guest/disks.ts';
 import { sized } from '../support/identities.ts';
 import { rejection } from '../support/rejection.ts';
 import { blankDisk, diskOfGuest, plugInDisks, unplugDisk } from './ground.ts';
+import { agentWith, closeAll, encryptedVolume, inUse, readAt, writeAt } from './luks-ground.ts';
 import { lvmGround, type LvmGround } from './lvm-ground.ts';
 
 const { signal } = new AbortController();
@@ -136,6 +139,67 @@ describe('a disk of a volume group that is unplugged', function () {
     expect(await readVolume(agent)).to.equal('kept');
     expect(await agent.remove(one, 'discard', signal)).to.include('discarded');
     expect(await ground.volumes()).to.deep.equal([]);
+  });
+
+  it('has its volumes led back to it once nobody uses them, and says so until then', async () => {
+    const path = await (await open()).attach(one, signal);
+    // As a mount does.
+    const use = await openFile(path, constants.O_RDWR | constants.O_EXCL);
+    try {
+      await unplugDisk(holder);
+      await plugInDisks(holder);
+      const agent = await open();
+      expect((await agent.usage(signal)).warnings?.join()).to.match(
+        /still leads to sd[a-z], .*end its pod/,
+      );
+      await agent.attach(one, signal);
+      expect((await rejection(readVolume(agent))).message).to.match(
+        /Invalid argument|Input\/output error/,
+      );
+    } finally {
+      await use.close();
+    }
+    const agent = await open();
+    expect((await agent.usage(signal)).warnings).to.equal(undefined);
+    await expectWell();
+  });
+
+  it('has a volume led back to it that the next pod asks for', async () => {
+    await unplugDisk(holder);
+    await plugInDisks(holder);
+    const agent = await open();
+    expect(await readVolume(agent)).to.equal('kept');
+  });
+
+  it('has encrypted volumes led back to it', async () => {
+    const secret = encryptedVolume('secret');
+    const identity = { name: secret.name, volumeUid: secret.uid };
+    const made = agentWith(ground.runDir).ofVolume(secret, await open());
+    try {
+      await made.ensure({ ...identity, bytes: secret.spec.bytes }, signal);
+      await writeAt(await made.attach(identity, signal), 'kept', 8 * MiB);
+      for (const disk of [holder, other]) await unplugDisk(disk);
+      await plugInDisks(holder, other);
+
+      const agent = agentWith(ground.runDir).ofVolume(inUse(secret), await open());
+      const path = await agent.attach(identity, signal);
+      expect((await readAt(path, 4, 8 * MiB)).toString()).to.equal('kept');
+      await agent.remove(identity, 'discard', signal);
+    } finally {
+      await closeAll();
+    }
+  });
+
+  it('is measured until its volumes lead back to it', async () => {
+    const plan = ground.plan({}, { paths: ['/dev/sd*'] });
+    const signs = async () => plan.signs?.('fast');
+    const before = await signs();
+    await unplugDisk(holder);
+    expect((await rejection(signs())).message).to.match(/leads to sd[a-z], which is gone/);
+    await plugInDisks(holder);
+    await rejection(signs());
+    await (await open()).attach(one, signal);
+    expect(await signs()).to.equal(before);
   });
 
   it('is let go of with its volumes where people say that it is gone for good', async () => {

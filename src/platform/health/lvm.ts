@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Finding } from '../../model/health.ts';
 import { judgeLvm, lvmReasons, type LvmState } from '../../model/lvm-state.ts';
 import type { BlockDevice, HealthProbe } from '../../usecases/health-ports.ts';
+import { lostBelow } from '../lost-below.ts';
 import { rarely, type RareAnswer } from './rarely.ts';
 import { readText } from './sys-files.ts';
 
@@ -40,9 +41,15 @@ export function lvmStates({ lvm, everyMs, sys = '/sys' }: LvmParts): HealthProbe
     const format = ['--reportformat', 'json', '--binary', '--options', fields];
     const text = await lvm(['lvs', ...format], AbortSignal.timeout(patienceMs));
     const volumes = parseStates(text);
-    const findings = [...uuids].flatMap(([device, uuid]) =>
-      volumes.filter((each) => uuid.startsWith(each.uuid)).flatMap((each) => told(device, each)),
+    const known = [...uuids].flatMap(([device, uuid]) =>
+      volumes.filter((each) => uuid.startsWith(each.uuid)).map((state) => ({ device, state })),
     );
+    const found = await Promise.all(
+      known.map(async ({ device, state }) =>
+        told(device, { ...state, lost: await lostBelow(device, join(sys, 'class/block')) }),
+      ),
+    );
+    const findings = found.flat();
     const isIll = findings.some(({ message }) => message !== undefined);
     return { findings, next: isIll ? 'soon' : 'usual' };
   }

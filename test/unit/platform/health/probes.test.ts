@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -170,11 +170,14 @@ describe('a probe', () => {
         ],
       });
 
-    it('asks LVM only where its volumes are, and knows them by their uuids', async () => {
+    beforeEach(async () => {
       for (const [name, text] of Object.entries({ 'dm-0': 'CRYPT-x', 'dm-1': `${uuid}-tpool` })) {
         await mkdir(join(sys, 'class/block', name, 'dm'), { recursive: true });
         await writeFile(join(sys, 'class/block', name, 'dm/uuid'), `${text}\n`);
       }
+    });
+
+    it('asks LVM only where its volumes are, and knows them by their uuids', async () => {
       program = () => Promise.resolve(lvs('refresh needed'));
       const asked = lvmStates({ lvm: (args) => run('lvm', args), everyMs: hour, sys });
       await look(asked, [device('sda'), device('dm-0')], 0);
@@ -194,6 +197,19 @@ describe('a probe', () => {
       program = () => Promise.reject(new Error('LVM is locked'));
       const silent = await look(asked, devices, 3 * hour, { calls: 1 });
       expect(silent.findings).to.deep.equal([]);
+    });
+
+    it('sees volumes that lead to a disk which is gone, though LVM is content', async () => {
+      await mkdir(join(sys, 'class/block/dm-1/slaves'), { recursive: true });
+      await symlink('../../../../devices/gone/sdc', join(sys, 'class/block/dm-1/slaves/sdc'));
+      program = () => Promise.resolve(lvs('', 'linear'));
+      const asked = lvmStates({ lvm: (args) => run('lvm', args), everyMs: hour, sys });
+
+      const { findings } = await look(asked, [device('dm-0'), device('dm-1')], hour, { calls: 1 });
+      const ill = findings.filter(({ message }) => message !== undefined);
+      expect(ill.map(({ reason }) => reason)).to.include('LvmFailed');
+      expect(ill[0]).to.include({ device: 'dm-1' });
+      expect(ill[0]?.message).to.contain('still leads to sdc');
     });
   });
 });

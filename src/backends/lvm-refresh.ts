@@ -1,0 +1,37 @@
+import { isUsed } from '../platform/held.ts';
+import { lostBelow } from '../platform/lost-below.ts';
+import { kernelName, numberOf } from '../platform/mapped-devices.ts';
+import type { Change } from './lvm-changes.ts';
+import type { Group, LogicalVolume } from './lvm-look.ts';
+import { recogniseAll } from './lvm-volumes.ts';
+
+/**
+ * Leads volumes to their disk again that was away for a while, and is back. Who uses one now has seen
+ * errors and must end first. Of a thin pool nothing is led back: LVM fails halfway, and hangs from then on.
+ *
+ * @returns the group, with what its volumes still lead to and is gone
+ */
+export async function leadAllBack(change: Change, group: Group): Promise<Group> {
+  const { volumes, thinPool } = recogniseAll(group, change.pool);
+  const own = new Set([...volumes.map(({ lv }) => lv), thinPool]);
+  const led: LogicalVolume[] = [];
+  for (const lv of group.volumes) {
+    led.push(own.has(lv) ? await leadBack(change, lv) : lv);
+  }
+  return { ...group, volumes: led };
+}
+
+export async function leadBack(change: Change, lv: LogicalVolume): Promise<LogicalVolume> {
+  const isThere = lv.isActive && (await numberOf(lv.path)) !== undefined;
+  const name = isThere ? await kernelName(lv.path) : '';
+  const lost = isThere ? await lostBelow(name) : [];
+  if (lost.length === 0) {
+    return lv;
+  }
+  const isHopeless = change.problem !== undefined || lv.layout.includes('thin');
+  if (isHopeless || (await isUsed(name))) {
+    return { ...lv, lost };
+  }
+  await change.lvm(['lvchange', '--refresh', `${change.group}/${lv.name}`]);
+  return { ...lv, lost: await lostBelow(name) };
+}
