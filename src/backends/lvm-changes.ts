@@ -31,7 +31,7 @@ export interface Change {
   readonly problem?: string | undefined;
 }
 
-/** Until its last step the volume is marked as partial, and the next start takes it away. */
+/** Makes a volume that is marked as partial: until `finishVolumes`, whoever tidies up takes it away. */
 export async function createVolume(
   { lvm, pool, group }: Change,
   { name, volumeUid }: VolumeIdentity,
@@ -44,7 +44,14 @@ export async function createVolume(
     ...shape(layout, size),
     group,
   ]);
-  await lvm(['lvchange', '--deltag', partialTag, `${group}/${name}`]);
+}
+
+/** From then on they are whole. */
+export async function finishVolumes(
+  { lvm, group }: Change,
+  names: readonly string[],
+): Promise<void> {
+  await lvm(['lvchange', '--deltag', partialTag, ...names.map((name) => `${group}/${name}`)]);
 }
 
 /** A fresh volume shows no filesystem of an earlier user; a thin one shows only zeros anyway. */

@@ -42,6 +42,11 @@ function writtenAndDiscarded(stat: string): string {
   return `${fields[6]} ${fields[13]}`;
 }
 
+/** The device of an active volume. */
+export function mappedPath(group: string, volume: string): string {
+  return `/dev/mapper/${mapped(group)}-${mapped(volume)}`;
+}
+
 /** A name as it is part of one of device mapper's (lvm(8), "VALID NAMES"). */
 function mapped(name: string): string {
   return name.replaceAll('-', '--');

@@ -11,32 +11,21 @@ import {
   type VolumeRequest,
 } from '../usecases/ports.ts';
 import type { Backend, BackendSurroundings, PoolPlan } from './backend.ts';
-import {
-  activate,
-  createVolume,
-  eraseVolume,
-  finishChanges,
-  renameVolume,
-  type Change,
-} from './lvm-changes.ts';
+import { activate, eraseVolume, finishChanges, renameVolume, type Change } from './lvm-changes.ts';
 import { growVolume } from './lvm-growth.ts';
 import { groupNameOf, poolGroup } from './lvm-group.ts';
 import { dropStaleLvmLinks } from './lvm-links.ts';
 import type { Group } from './lvm-look.ts';
-import {
-  allocatedFor,
-  parseLvmOptions,
-  usableFor,
-  whyNotEither,
-  type LvmOptions,
-} from './lvm-options.ts';
+import { allocatedFor, parseLvmOptions, whyNotEither, type LvmOptions } from './lvm-options.ts';
+import { makeAll, takeFresh, type LvmMaking, type Wish } from './lvm-making.ts';
 import { leadAllBack, leadBack } from './lvm-refresh.ts';
 import { lvmRunner } from './lvm-run.ts';
-import { emptyUsage, measure, noSpace, usageOf, whyNothingRemoved } from './lvm-space.ts';
+import { emptyUsage, measure, usageOf, whyNothingRemoved } from './lvm-space.ts';
 import { signsOfGroup } from './lvm-signs.ts';
 import { ownVolume, recognise, recogniseAll, type OwnVolume } from './lvm-volumes.ts';
 import { once } from './shared/once.ts';
-import { largeEnough, planAdoption } from './shared/proven.ts';
+import { planAdoption } from './shared/proven.ts';
+import { together } from './shared/together.ts';
 
 /** Volumes are logical volumes of LVM, known by their tags. */
 export const lvm: Backend = {
@@ -64,7 +53,10 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   const lvmCommand = lvmRunner(run);
   const pooled = poolGroup(options, around, lvmCommand);
   const link = (name: string): string => `${runDir}/${name}`;
-  const unlink = (name: string): Promise<void> => rm(link(name), { force: true });
+  const unlink = (name: string): Promise<void> => {
+    making.fresh.delete(name);
+    return rm(link(name), { force: true });
+  };
   const measured = (group?: Group): PoolUsage =>
     group ? measure(group, pool, options) : emptyUsage;
   const changeIn = (group: Group): Change => {
@@ -85,17 +77,19 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   // In its turn, so that what is being made is never taken for what a crash has left.
   const tidied = once(() => inTurn(tidy));
 
-  /** Does it in its turn, and at once again tidies up where it was cut off. */
+  /** At once again tidies up where it was cut off. */
+  async function undoing<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      await making.tidy();
+      throw error;
+    }
+  }
+
   async function changing<T>(work: () => Promise<T>): Promise<T> {
     await tidied.done();
-    return inTurn(async () => {
-      try {
-        return await work();
-      } catch (error) {
-        await tidy().catch(() => tidied.again());
-        throw error;
-      }
-    });
+    return inTurn(() => undoing(work));
   }
 
   async function usage(signal: AbortSignal): Promise<PoolUsage> {
@@ -120,22 +114,18 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     return group && ownVolume(group, pool, identity)?.volume;
   }
 
+  const making: LvmMaking = {
+    ...{ pool, options, pooled, changeIn, measured, fresh: new Map() },
+    tidy: () => tidy().catch(() => tidied.again()),
+  };
+  const make = together({
+    ...{ inTurn, nameOf: ({ request }: Wish) => request.name },
+    serve: (wishes) => undoing(() => makeAll(making, wishes)),
+  });
+
   async function ensure(request: VolumeRequest, signal: AbortSignal): Promise<BackendVolume> {
-    const before = await pooled.look();
-    const own = before && ownVolume(before, pool, request);
-    if (own !== undefined) {
-      return largeEnough(own, request).volume;
-    }
-    const { group } = await pooled.settle(before, signal);
-    const allocatedBytes = allocatedFor(options, request.bytes);
-    const room = measured(group);
-    if (group === undefined || allocatedBytes > room.largest) {
-      throw noSpace(pool, room, allocatedBytes);
-    }
-    const bytes = usableFor(options, request.bytes);
-    await createVolume(changeIn(group), request, bytes, options.layout);
-    const { name, volumeUid } = request;
-    return { name, volumeUid, bytes, allocatedBytes };
+    await tidied.done();
+    return make({ request, signal });
   }
 
   /** @throws Error where it is not there */
@@ -155,11 +145,16 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
 
   async function attach(identity: VolumeIdentity): Promise<string> {
     await tidied.done();
+    const device = (await takeFresh(making, identity)) ?? (await activated(identity));
+    await ensureLink(link(identity.name), device);
+    return link(identity.name);
+  }
+
+  async function activated(identity: VolumeIdentity): Promise<string> {
     const { group, found } = await existing(identity);
     await activate(changeIn(group), found.lv);
     await leadBack(changeIn(group), found.lv);
-    await ensureLink(link(identity.name), found.lv.path);
-    return link(identity.name);
+    return found.lv.path;
   }
 
   async function adopt(from: VolumeIdentity, to: VolumeRequest): Promise<BackendVolume> {
@@ -213,9 +208,8 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
   }
 
   return {
-    ...{ list, find, attach, remove, removeStray },
+    ...{ list, find, ensure, attach, remove, removeStray },
     usage: (signal) => changing(() => usage(signal)),
-    ensure: (request, signal) => changing(() => ensure(request, signal)),
     grow: (request) => changing(() => grow(request)),
     adopt: (from, to) => changing(() => adopt(from, to)),
   };

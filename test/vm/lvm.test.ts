@@ -97,6 +97,84 @@ describe('the lvm backend', () => {
       expect(await ground.volumes()).to.deep.equal(['rival']);
     });
 
+    describe('asked for many at once', () => {
+      const many = (count: number, mebibytes: number) =>
+        Array.from({ length: count }, (_, index) => sized(`many ${index}`, mebibytes));
+      const nameIn = (args: readonly string[]) => args[args.indexOf('--name') + 1];
+
+      it('makes them after one look, and whole by one command', async () => {
+        const commands: string[] = [];
+        const counting: RunCommand = (program, args, ...rest) => {
+          if (program === 'lvm') {
+            commands.push(args.includes('--deltag') ? 'whole' : (args[0] ?? ''));
+          }
+          return runCommand(program, args, ...rest);
+        };
+        const backend = ground.open({}, { run: counting });
+        await backend.list(signal);
+        commands.length = 0;
+        const all = many(6, 4);
+        const paths = await Promise.all(
+          all.map(async (each) => {
+            await backend.ensure(each, signal);
+            return backend.attach(each, signal);
+          }),
+        );
+
+        expect(commands).to.deep.equal(['fullreport', ...all.map(() => 'lvcreate'), 'whole']);
+        for (const path of paths) {
+          expect(Number(await runCommand('blockdev', ['--getsize64', path]))).to.equal(4 * MiB);
+        }
+        const { volumes } = await ground.open().list(signal);
+        expect(volumes.map(({ name }) => name)).to.have.members(all.map(({ name }) => name));
+        const again = await Promise.all(all.map((each) => backend.attach(each, signal)));
+        expect(again).to.deep.equal(paths);
+      });
+
+      it('gives to as many as there is room for, and tells the others how much there is', async () => {
+        const backend = ground.open();
+        const outcomes = await Promise.allSettled(
+          many(5, 40).map((each) => backend.ensure(each, signal)),
+        );
+        const refused = outcomes.flatMap((each) =>
+          each.status === 'rejected' ? [each.reason as Error] : [],
+        );
+        expect(refused).to.have.lengthOf(2);
+        for (const error of refused) {
+          expect(error).to.be.instanceOf(NoSpaceError);
+          expect(error.message).to.include('24Mi free of 144Mi');
+        }
+        expect(await ground.volumes()).to.have.lengthOf(3);
+      });
+
+      it('leaves nothing of one that fails, and makes the others', async () => {
+        const [bad, ...good] = many(4, 4);
+        const failing: RunCommand = async (program, args, ...rest) => {
+          const text = await runCommand(program, args, ...rest);
+          if (args[0] === 'lvcreate' && nameIn(args) === bad?.name) throw new Error('too late');
+          return text;
+        };
+        const backend = ground.open({}, { run: failing });
+        const outcomes = await Promise.allSettled(
+          [...many(4, 4), ...good].map((each) => backend.ensure(each, signal)),
+        );
+        const [first, ...rest] = outcomes.map(({ status }) => status);
+        expect(first).to.equal('rejected');
+        expect(rest).to.deep.equal(rest.map(() => 'fulfilled'));
+        expect(await ground.volumes()).to.have.members(good.map(({ name }) => name));
+      });
+
+      it('makes all or none when it is killed before the last command', async () => {
+        const killed = killedAt((args) => args.includes('--deltag'));
+        const backend = ground.open({}, { run: killed });
+        await Promise.allSettled(many(3, 4).map((each) => backend.ensure(each, signal)));
+        expect(await ground.volumes()).to.have.lengthOf(3);
+
+        expect((await ground.open().list(signal)).volumes).to.deep.equal([]);
+        expect(await ground.volumes()).to.deep.equal([]);
+      });
+    });
+
     it('says which package is missing where LVM is', async () => {
       const without: RunCommand = (program, ...rest) =>
         runCommand(program === 'lvm' ? 'lvm-is-not-here' : program, ...rest);

@@ -11,6 +11,7 @@ import type { GptDisks, PoolLook } from './gpt-look.ts';
 import type { NewPartition } from './gpt-table.ts';
 import { ownVolume, partitionBytesFor, partitionOf } from './gpt-volumes.ts';
 import { largeEnough } from './proven.ts';
+import { together, type Outcomes } from './together.ts';
 
 export interface Making extends Changing {
   readonly pool: string;
@@ -32,7 +33,7 @@ interface PlacedWish {
 }
 
 /** Those there is no room for are missing. */
-type Outcomes = ReadonlyMap<Wish, Result<BackendVolume, unknown>>;
+type Made = Outcomes<Wish, BackendVolume>;
 
 /**
  * See `StorageBackend.ensure`. Volumes that are asked for while the pool is at work are made together
@@ -40,40 +41,15 @@ type Outcomes = ReadonlyMap<Wish, Result<BackendVolume, unknown>>;
  * them or none.
  */
 export function volumeMaking(making: Making): StorageBackend['ensure'] {
-  let waiting: Wish[] = [];
-  let next: Promise<Outcomes> | undefined;
-  return async (request, signal) => {
-    const wish = { request, signal };
-    waiting.push(wish);
-    next ??= making.inTurn(() => {
-      const wishes = waiting;
-      waiting = [];
-      next = undefined;
-      return serve(making, wishes);
-    });
-    const outcome = (await next).get(wish);
-    if (outcome?.ok !== true) {
-      throw outcome?.error;
-    }
-    return outcome.value;
-  };
+  const make = together<Wish, BackendVolume>({
+    inTurn: making.inTurn,
+    nameOf: ({ request }) => request.name,
+    serve: (wishes) => serve(making, wishes),
+  });
+  return (request, signal) => make({ request, signal });
 }
 
-async function serve(making: Making, wishes: readonly Wish[]): Promise<Outcomes> {
-  // Who asks for the same volume as another one finds it made.
-  const isRepeated = ({ request }: Wish, index: number): boolean =>
-    wishes.findIndex((each) => each.request.name === request.name) < index;
-  const repeated = wishes.filter(isRepeated);
-  const outcomes = await serveDistinct(
-    making,
-    wishes.filter((wish) => !repeated.includes(wish)),
-  );
-  return repeated.length === 0
-    ? outcomes
-    : new Map([...outcomes, ...(await serve(making, repeated))]);
-}
-
-async function serveDistinct(making: Making, wishes: readonly Wish[]): Promise<Outcomes> {
+async function serve(making: Making, wishes: readonly Wish[]): Promise<Made> {
   // All calls of an agent end with the agent.
   const { signal } = wishes[0] ?? new AbortController();
   const outcomes = await makeIn(making, await making.disks.settle('present', signal), wishes);
@@ -93,7 +69,7 @@ async function makeIn(
   { cutting, run, readTable }: Making,
   look: PoolLook,
   wishes: readonly Wish[],
-): Promise<Outcomes> {
+): Promise<Made> {
   const outcomes = new Map<Wish, Result<BackendVolume, unknown>>();
   const placed: PlacedWish[] = [];
   let rooms = roomsOf(look);
