@@ -1,4 +1,4 @@
-import { isUsed } from '../platform/held.ts';
+import { holdersOf } from '../platform/held.ts';
 import { lostBelow } from '../platform/lost-below.ts';
 import { kernelName, numberOf } from '../platform/mapped-devices.ts';
 import type { Change } from './lvm-changes.ts';
@@ -29,9 +29,25 @@ export async function leadBack(change: Change, lv: LogicalVolume): Promise<Logic
     return lv;
   }
   const isHopeless = change.problem !== undefined || lv.layout.includes('thin');
-  if (isHopeless || (await isUsed(name))) {
+  if (isHopeless || (await isOpen(change, name))) {
     return { ...lv, lost };
   }
-  await change.lvm(['lvchange', '--refresh', `${change.group}/${lv.name}`]);
+  // Where LVM refuses, as when the disk has gone again, what it still leads to says so.
+  await change.lvm(['lvchange', '--refresh', `${change.group}/${lv.name}`]).catch(() => undefined);
   return { ...lv, lost: await lostBelow(name) };
+}
+
+/** Whether anybody has a mapped device open, or one that is made of it; also without holding it exclusively, as pods do with `volumeMode: Block`. */
+async function isOpen({ run }: Pick<Change, 'run'>, name: string): Promise<boolean> {
+  if (!name.startsWith('dm-')) {
+    return true;
+  }
+  const holders = await holdersOf(name);
+  if (holders.length > 0) {
+    return (await Promise.all(holders.map((each) => isOpen({ run }, each)))).some(Boolean);
+  }
+  const [major = '', minor = ''] = (await numberOf(`/dev/${name}`))?.split(':') ?? [];
+  const which = ['--major', major, '--minor', minor];
+  const count = await run('dmsetup', ['info', '--columns', '--noheadings', '-o', 'open', ...which]);
+  return Number(count) !== 0;
 }

@@ -26,21 +26,10 @@ export async function refuseIfHeld(path: string): Promise<void> {
 }
 
 /**
- * Whether anybody uses a device, or one that is made of it, such as an encrypted volume.
+ * The devices that are made of a device, such as an encrypted volume.
  *
  * @param name - the kernel's, such as `dm-3`
  */
-export async function isUsed(name: string): Promise<boolean> {
-  const holders = await holdersOf(name);
-  if (holders.length > 0) {
-    return (await Promise.all(holders.map(isUsed))).some(Boolean);
-  }
-  return refuseIfHeld(`/dev/${name}`).then(
-    () => false,
-    () => true,
-  );
-}
-
-async function holdersOf(name: string): Promise<readonly string[]> {
+export async function holdersOf(name: string): Promise<readonly string[]> {
   return (await ifThere(readdir(`/sys/class/block/${name}/holders`))) ?? [];
 }

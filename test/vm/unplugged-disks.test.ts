@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { constants } from 'node:fs';
 import { open as openFile, writeFile } from 'node:fs/promises';
 
 import { whyNotBlank } from '../../src/platform/blank.ts';
@@ -143,8 +142,8 @@ describe('a disk of a volume group that is unplugged', function () {
 
   it('has its volumes led back to it once nobody uses them, and says so until then', async () => {
     const path = await (await open()).attach(one, signal);
-    // As a mount does.
-    const use = await openFile(path, constants.O_RDWR | constants.O_EXCL);
+    // As a pod with `volumeMode: Block` does; a mount would hold it beside that.
+    const use = await openFile(path, 'r+');
     try {
       await unplugDisk(holder);
       await plugInDisks(holder);
