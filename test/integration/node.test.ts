@@ -156,6 +156,17 @@ describe('berth node', function () {
       .map(({ type, reason, message }) => `${type} ${reason} ${message}`);
   }
 
+  /** An event follows what it tells of, and nobody waits for it. */
+  const isTold = (name: string, text: string): Promise<unknown> =>
+    waitFor(
+      `"${text}" about ${name}`,
+      async () => (await eventsAbout(name)).join().includes(text),
+      {
+        ...soon,
+        explain: async () => (await eventsAbout(name)).join('; '),
+      },
+    );
+
   const images = async () => (await readdir(ground.directory)).sort();
 
   it('says what its node has, in the Node, the StorageNode and a Lease', async () => {
@@ -184,7 +195,7 @@ describe('berth node', function () {
     expect((await stat(status?.path ?? '')).isBlockDevice()).to.equal(true);
     await freeIs(245 * MiB);
     expect((await report()).generation).to.be.at.least(status?.generation ?? Infinity);
-    expect((await eventsAbout(name)).join()).to.include('VolumeCreated');
+    await isTold(name, 'VolumeCreated');
     await remove(name);
   });
 
@@ -306,7 +317,7 @@ describe('berth node', function () {
 
     expect(status?.message).to.include('LOST').and.include('node n1 in pool fast');
     expect(await images()).to.deep.equal([]);
-    expect((await eventsAbout(name)).join()).to.include('Warning VolumeLost');
+    await isTold(name, 'Warning VolumeLost');
     await rename(away, image);
     await agent.restart();
     await inPhase(name, 'Ready');
@@ -348,7 +359,7 @@ describe('berth node', function () {
     expect(broken).to.include({ healthy: false, free: 0, total: 0 });
     expect(broken.message).to.include(`loop.directory is "${directory}"`);
     expect(await report('broken')).to.include({ healthy: false, free: 0, total: 0, largest: 0 });
-    expect((await eventsAbout('broken')).join()).to.include('Warning PoolUnusable node n1');
+    await isTold('broken', 'Warning PoolUnusable node n1');
     expect(await report()).to.include({ healthy: true });
     const refused = await make(1, 'broken');
     expect((await inPhase(refused, 'Failed')).status?.message).to.include(directory);
