@@ -27,7 +27,7 @@ export interface Change {
   readonly pool: string;
   /** The name of the volume group. */
   readonly group: string;
-  /** Why nothing is taken away from it now, see `whyNothingRemoved`. */
+  /** Why nothing of it is removed or renamed now, see `whyLeftAlone`. */
   readonly problem?: string | undefined;
 }
 
@@ -78,12 +78,25 @@ export async function extendVolume(
   await lvm(['lvextend', '--yes', '--size', `${size}b`, `${group}/${name}`]);
 }
 
-/** Gives a volume another uid and name: the uid at once, the name in a step that can be finished later. */
+/** What changes a group also while a disk is missing, as LVM allows, has to ask first. */
+function refuseUnwell({ problem }: Change): void {
+  if (problem !== undefined) {
+    throw new PoolUnusableError(problem);
+  }
+}
+
+/**
+ * Gives a volume another uid and name: the uid at once, the name in a step that can be finished later.
+ *
+ * @throws PoolUnusableError while the group is not well
+ */
 export async function renameVolume(
-  { lvm, group }: Change,
+  change: Change,
   { volume, lv }: OwnVolume,
   to: VolumeIdentity,
 ): Promise<void> {
+  const { lvm, group } = change;
+  refuseUnwell(change);
   if (lv.isActive) {
     await refuseIfHeld(await kernelPath(lv.path));
   }
@@ -134,9 +147,7 @@ export async function eraseVolume(
   erase: ErasePolicy,
   signal: AbortSignal,
 ): Promise<string> {
-  if (change.problem !== undefined) {
-    throw new PoolUnusableError(change.problem);
-  }
+  refuseUnwell(change);
   await activate(change, lv);
   const device = await kernelPath(lv.path);
   await refuseIfHeld(device);

@@ -1,4 +1,5 @@
 import { bytes, type Bytes } from '../model/bytes.ts';
+import type { WayDown } from '../model/lvm-state.ts';
 import { CommandError } from '../platform/run-command.ts';
 import type { RunLvm } from './lvm-run.ts';
 
@@ -40,8 +41,8 @@ export interface LogicalVolume {
   /** In LVM's words; empty while all is well. */
   readonly status: string;
   readonly needsCheck: boolean;
-  /** The kernel's names of disks that it leads to and that are gone, where that was looked for. */
-  readonly lost?: readonly string[];
+  /** Where that was looked for. */
+  readonly leads?: WayDown;
 }
 
 type Row = Readonly<Record<string, string>>;

@@ -1,6 +1,7 @@
 import { holdersOf } from '../platform/held.ts';
-import { lostBelow } from '../platform/lost-below.ts';
+import { ifThere } from '../platform/files.ts';
 import { kernelName, numberOf } from '../platform/mapped-devices.ts';
+import { wayDown } from '../platform/way-down.ts';
 import type { Change } from './lvm-changes.ts';
 import type { Group, LogicalVolume } from './lvm-look.ts';
 import { recogniseAll } from './lvm-volumes.ts';
@@ -22,22 +23,25 @@ export async function leadAllBack(change: Change, group: Group): Promise<Group> 
 }
 
 export async function leadBack(change: Change, lv: LogicalVolume): Promise<LogicalVolume> {
-  const isThere = lv.isActive && (await numberOf(lv.path)) !== undefined;
-  const name = isThere ? await kernelName(lv.path) : '';
-  const lost = isThere ? await lostBelow(name) : [];
-  if (lost.length === 0) {
+  // It may be removed at this moment.
+  const name = lv.isActive ? await ifThere(kernelName(lv.path)) : undefined;
+  const leads = name === undefined ? undefined : await wayDown(name);
+  if (name === undefined || leads === undefined || leads.lost.length === 0) {
     return lv;
   }
   const isHopeless = change.problem !== undefined || lv.layout.includes('thin');
   if (isHopeless || (await isOpen(change, name))) {
-    return { ...lv, lost };
+    return { ...lv, leads };
   }
   // Where LVM refuses, as when the disk has gone again, what it still leads to says so.
   await change.lvm(['lvchange', '--refresh', `${change.group}/${lv.name}`]).catch(() => undefined);
-  return { ...lv, lost: await lostBelow(name) };
+  return { ...lv, leads: await wayDown(name) };
 }
 
-/** Whether anybody has a mapped device open, or one that is made of it; also without holding it exclusively, as pods do with `volumeMode: Block`. */
+/**
+ * Whether anybody has a mapped device open, or one that is made of it; also without holding it
+ * exclusively, as pods do with `volumeMode: Block`. Where nobody can tell, somebody has.
+ */
 async function isOpen({ run }: Pick<Change, 'run'>, name: string): Promise<boolean> {
   if (!name.startsWith('dm-')) {
     return true;
@@ -48,6 +52,7 @@ async function isOpen({ run }: Pick<Change, 'run'>, name: string): Promise<boole
   }
   const [major = '', minor = ''] = (await numberOf(`/dev/${name}`))?.split(':') ?? [];
   const which = ['--major', major, '--minor', minor];
-  const count = await run('dmsetup', ['info', '--columns', '--noheadings', '-o', 'open', ...which]);
-  return Number(count) !== 0;
+  const shown = ['--columns', '--noheadings', '-o', 'open'];
+  const count = await run('dmsetup', ['info', ...shown, ...which]).catch(() => 'unknown');
+  return count.trim() !== '0';
 }

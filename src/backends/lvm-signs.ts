@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { ifThere } from '../platform/files.ts';
-import { lostBelow } from '../platform/lost-below.ts';
+import { wayDown } from '../platform/way-down.ts';
 import type { LvmOptions } from './lvm-options.ts';
 import { thinPoolName } from './lvm-thin.ts';
 
@@ -30,7 +30,7 @@ export async function signsOfGroup({ layout }: LvmOptions, groupName: string): P
 }
 
 async function refuseLost(kname: string): Promise<void> {
-  const lost = await lostBelow(kname);
+  const { lost } = await wayDown(kname);
   if (lost.length > 0) {
     throw new Error(`${kname} leads to ${lost.join(', ')}, which is gone`);
   }

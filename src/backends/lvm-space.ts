@@ -10,8 +10,11 @@ import { recogniseAll } from './lvm-volumes.ts';
 
 type Room = Omit<PoolUsage, 'disks'>;
 
-/** What a pool has and can give. */
-export function measure(group: Group, pool: string, { layout }: LvmOptions): Room {
+/** What a pool has and can give: nothing where it has no volume group yet. */
+export function measure(group: Group | undefined, pool: string, { layout }: LvmOptions): Room {
+  if (group === undefined) {
+    return emptyUsage;
+  }
   const { volumes, thinPool } = recogniseAll(group, pool);
   const names = volumes.map(({ volume }) => volume.name);
   const allocated = sumBytes(volumes.map(({ volume }) => volume.allocatedBytes));
@@ -36,7 +39,7 @@ export function usageOf(
   pool: string,
   options: LvmOptions,
 ): PoolUsage {
-  const room = group ? measure(group, pool, options) : emptyUsage;
+  const room = measure(group, pool, options);
   const ill = group ? illVolumes(group, pool).filter((each) => each !== room.problem) : [];
   const warnings = [...(room.warnings ?? []), ...ill];
   return { ...room, ...(disks && { disks }), ...(warnings.length > 0 && { warnings }) };
@@ -61,10 +64,10 @@ function brokenOf(
 }
 
 /**
- * Why no volume is taken away now. Of a thin pool that cannot be written LVM would forget volumes whose blocks stay taken.
+ * Why no volume is removed or renamed now. Of a thin pool that cannot be written LVM would forget volumes whose blocks stay taken.
  * A disk that is missing while its group is changed belongs to it no more when it is back, until a person says so.
  */
-export function whyNothingRemoved(group: Group, { problem }: PoolUsage): string | undefined {
+export function whyLeftAlone(group: Group, { problem }: PoolUsage): string | undefined {
   return problem ?? lackOf(group)?.warnings?.[0];
 }
 
@@ -192,8 +195,7 @@ export function noSpace(
 }
 
 const noBytes = sumBytes([]);
-/** A pool that has no volume group yet. */
-export const emptyUsage: PoolUsage = {
+const emptyUsage: Room = {
   total: noBytes,
   allocated: noBytes,
   free: noBytes,

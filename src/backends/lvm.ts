@@ -20,7 +20,7 @@ import { allocatedFor, parseLvmOptions, whyNotEither, type LvmOptions } from './
 import { makeAll, takeFresh, type LvmMaking, type Wish } from './lvm-making.ts';
 import { leadAllBack, leadBack } from './lvm-refresh.ts';
 import { lvmRunner } from './lvm-run.ts';
-import { emptyUsage, measure, usageOf, whyNothingRemoved } from './lvm-space.ts';
+import { measure, usageOf, whyLeftAlone } from './lvm-space.ts';
 import { signsOfGroup } from './lvm-signs.ts';
 import { ownVolume, recognise, recogniseAll, type OwnVolume } from './lvm-volumes.ts';
 import { once } from './shared/once.ts';
@@ -57,10 +57,9 @@ function openLvmPool(options: LvmOptions, around: BackendSurroundings): StorageB
     making.fresh.delete(name);
     return rm(link(name), { force: true });
   };
-  const measured = (group?: Group): PoolUsage =>
-    group ? measure(group, pool, options) : emptyUsage;
+  const measured = (group?: Group): PoolUsage => measure(group, pool, options);
   const changeIn = (group: Group): Change => {
-    const problem = whyNothingRemoved(group, measured(group));
+    const problem = whyLeftAlone(group, measured(group));
     return { lvm: lvmCommand, run, pool, group: group.name, problem };
   };
 

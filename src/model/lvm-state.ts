@@ -12,8 +12,14 @@ export interface LvmState {
   readonly needsCheck: boolean;
   /** The part of its metadata that a thin pool has in use, 0 to 1; missing where nobody can tell. */
   readonly metadataUsed?: number | undefined;
-  /** The kernel's names of disks that it leads to and that are gone, though LVM may see them under other names. */
-  readonly lost?: readonly string[];
+  /** Missing where it is not active. */
+  readonly leads?: WayDown | undefined;
+}
+
+/** The kernel's names of the disks that a device leads to: gone ones LVM may see under other names. */
+export interface WayDown {
+  readonly lost: readonly string[];
+  readonly there: readonly string[];
 }
 
 export type LvmReason = Extract<TroubleReason, 'LvmFailed' | 'LvmDegraded' | 'ThinPoolFull'>;
@@ -43,13 +49,14 @@ export function judgeLvm(state: LvmState): LvmTrouble | undefined {
 }
 
 /** LVM sees a disk that is back, and not that its volumes do not lead there. */
-function judgeLost({ name, layout, lost = [] }: LvmState): LvmTrouble | undefined {
+function judgeLost({ name, layout, leads }: LvmState): LvmTrouble | undefined {
+  const { lost, there } = leads ?? { lost: [], there: [] };
   if (lost.length === 0) {
     return undefined;
   }
   const where = `${name} still leads to ${lost.join(', ')}, which is gone`;
   const refresh = `\`lvchange --refresh ${name}\``;
-  if (isRedundant(layout)) {
+  if (isRedundant(layout) && there.length > 0) {
     const message = `${where}, and to a copy that is there: ${refresh} leads it to the disk again, if that is back`;
     return { reason: 'LvmDegraded', message };
   }

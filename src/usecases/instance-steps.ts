@@ -195,7 +195,7 @@ async function giveUp(
   const refused = parts.placeholders.filter((one) => one.standing === 'refused');
   const ours = await toldOf(refused, 'BerthNoRoom', scene, ports);
   const isTold = (one: PlaceholderPart, index: number): boolean =>
-    ours[index] !== '' || !isOursToTell(one) || ports.now() - one.refusedAt >= eventMs;
+    ours[index] !== '' || !isOursToTell(one) || Math.abs(ports.now() - one.refusedAt) >= eventMs;
   if (!refused.every(isTold)) {
     return goingMs;
   }

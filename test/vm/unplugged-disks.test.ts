@@ -51,12 +51,13 @@ describe('a disk of a volume group that is unplugged', function () {
     run: RunCommand = runCommand,
     more: readonly string[] = [],
     hasVolumes = true,
+    lvm: Readonly<Record<string, unknown>> = {},
   ) => {
     const there = await Promise.all(
       (['ssd-c', 'ssd-d'] as const).map((serial) => diskOfGuest(serial).catch(() => '/dev/none')),
     );
     const devices = { paths: [...there, ...more] };
-    return ground.open({}, { run, devices, hasVolumes });
+    return ground.open(lvm, { run, devices, hasVolumes });
   };
   const unpluggedBefore =
     (command: string): RunCommand =>
@@ -125,12 +126,16 @@ describe('a disk of a volume group that is unplugged', function () {
     await (await open()).attach(two, signal);
   });
 
-  it('belongs to the group when it is back: no volume is removed meanwhile, and all are then', async () => {
+  it('belongs to the group when it is back: no volume is removed or adopted meanwhile, and all are then', async () => {
     await ground.reboot();
     await unplugDisk(other);
     const error = await rejection((await open()).remove(one, 'discard', signal));
     expect(error).to.be.instanceOf(PoolUnusableError);
     expect(error.message).to.include('lacks 1 of its disks');
+    const renaming = await rejection(
+      (await open()).adopt(one, { ...two, bytes: one.bytes }, signal),
+    );
+    expect(renaming).to.be.instanceOf(PoolUnusableError);
     await plugInDisks(other);
 
     const agent = await open();
@@ -187,6 +192,19 @@ describe('a disk of a volume group that is unplugged', function () {
     } finally {
       await closeAll();
     }
+  });
+
+  it('has a mirrored volume led back to it where both copies were away', async () => {
+    const mirrored = { type: 'mirrored' };
+    const before = await open(runCommand, [], false, mirrored);
+    await before.ensure(two, signal);
+    await writeFile(await before.attach(two, signal), 'both', { flag: 'rs+' });
+    for (const disk of [holder, other]) await unplugDisk(disk);
+    await plugInDisks(holder, other);
+
+    const agent = await open(runCommand, [], true, mirrored);
+    const path = await agent.attach(two, signal);
+    expect((await readAt(path, 4, 0)).toString()).to.equal('both');
   });
 
   it('is measured until its volumes lead back to it', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Finding } from '../../model/health.ts';
 import { judgeLvm, lvmReasons, type LvmState } from '../../model/lvm-state.ts';
 import type { BlockDevice, HealthProbe } from '../../usecases/health-ports.ts';
-import { lostBelow } from '../lost-below.ts';
+import { wayDown } from '../way-down.ts';
 import { rarely, type RareAnswer } from './rarely.ts';
 import { readText } from './sys-files.ts';
 
@@ -46,7 +46,7 @@ export function lvmStates({ lvm, everyMs, sys = '/sys' }: LvmParts): HealthProbe
     );
     const found = await Promise.all(
       known.map(async ({ device, state }) =>
-        told(device, { ...state, lost: await lostBelow(device, join(sys, 'class/block')) }),
+        told(device, { ...state, leads: await wayDown(device, join(sys, 'class/block')) }),
       ),
     );
     const findings = found.flat();

@@ -23,12 +23,16 @@ describe('what LVM says of a volume', () => {
   });
 
   it('is trouble also where LVM sees none: while it leads to a disk that is gone', () => {
-    const leading = (layout: string, status = '') =>
-      judgeLvm({ name: 'data/db', layout, status, needsCheck: false, lost: ['sdc'] });
+    const leading = (layout: string, status = '', there: readonly string[] = ['sdd']) =>
+      judgeLvm({
+        ...{ name: 'data/db', layout, status, needsCheck: false },
+        leads: { lost: ['sdc'], there },
+      });
     expect(leading('linear')?.reason).to.equal('LvmFailed');
     expect(leading('linear')?.message).to.match(/data\/db still leads to sdc.*end its pod/);
     expect(leading('thin,sparse')?.message).to.contain('all volumes in its thin pool');
     expect(leading('raid,raid1')?.reason).to.equal('LvmDegraded');
+    expect(leading('raid,raid1', '', [])?.reason).to.equal('LvmFailed');
     expect(leading('linear', 'partial')?.message).to.contain('LVM says');
   });
 
